@@ -1,0 +1,1 @@
+//! Small programs that run as printed; see the bins.
