@@ -1,0 +1,28 @@
+//! The life of a session as pure functions: what is asked, what is stored and what time it is go in; a verdict or
+//! the next state comes out.
+
+mod authenticate;
+mod begin;
+mod close;
+mod open;
+mod renew;
+
+pub use authenticate::{Proof, Reauthenticated, authenticate, replace_secret};
+pub use begin::{Begin, begin};
+pub use close::{Basis, Draft, Intent, Outcome, Plan, Randomness, TokenAction, Write, close};
+pub use open::{Ended, Live, Opened, Via, live_by_id, open};
+pub use renew::{Renewal, confirm, renew, renewal_due};
+
+use crate::record::{Activity, Record};
+use crate::time::Timestamp;
+
+/// The touch to write for a use of `record` at `now`, if one is due (DESIGN 1.3: reading costs no write).
+pub fn touch_due(record: &Record, now: Timestamp) -> Option<Activity> {
+    let idle_timeout = record.security.idle_timeout;
+    let due = now.since(record.activity.last_seen)
+        >= crate::policy::Policy::touch_threshold(idle_timeout);
+    due.then(|| Activity {
+        last_seen: now,
+        idle_deadline: now.plus(idle_timeout),
+    })
+}

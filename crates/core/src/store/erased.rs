@@ -1,0 +1,128 @@
+//! Stores behind one type, so that what uses them need not be generic.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    Created, Cursor, Deleted, Entry, Expect, Expected, Kind, Listed, Loaded, Profile, Put,
+    Registry, ReplayGuard, Revoked, Scope, Store, StoreError, SubjectIndex, Swept, Touched,
+    Updated,
+};
+use crate::change::Change;
+use crate::policy::SubjectLimit;
+use crate::record::{Activity, Epoch, Record};
+use crate::time::Timestamp;
+use crate::token::SessionId;
+
+/// The boxed answer of an erased store.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+macro_rules! erase {
+    ($erased:ident, $handle:ident, [$($bound:ident),+], {
+        $( $(#[$doc:meta])* $of:ident :: $method:ident ( $($arg:ident : $ty:ty),* ) -> $out:ty; )+
+    }) => {
+        trait $erased: Send + Sync + 'static {
+            $( fn $method<'a>(&'a self, $($arg: $ty),*) -> Answer<'a, $out>; )+
+        }
+
+        impl<T: $($bound +)+> $erased for T {
+            $( fn $method<'a>(&'a self, $($arg: $ty),*) -> Answer<'a, $out> {
+                Box::pin(<T as $of>::$method(self, $($arg),*))
+            } )+
+        }
+
+        impl $handle {
+            $( #[doc = concat!("See [`", stringify!($of), "::", stringify!($method), "`].")]
+            pub fn $method<'a>(&'a self, $($arg: $ty),*) -> Answer<'a, $out> {
+                self.inner.$method($($arg),*)
+            } )+
+        }
+    };
+}
+
+/// Any store, as a cheap handle.
+#[derive(Clone)]
+pub struct DynStore {
+    inner: Arc<dyn ErasedStore>,
+    profile: Profile,
+}
+
+impl DynStore {
+    /// Erases the type of `store`.
+    pub fn new<S: Store + SubjectIndex + ReplayGuard>(store: S) -> Self {
+        Self::from_arc(Arc::new(store))
+    }
+
+    /// Erases the type of a store that others hold too.
+    pub fn from_arc<S: Store + SubjectIndex + ReplayGuard>(store: Arc<S>) -> Self {
+        let profile = store.profile();
+        Self {
+            inner: store,
+            profile,
+        }
+    }
+
+    /// What the store declares about itself.
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+}
+
+impl fmt::Debug for DynStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DynStore({})", self.profile.name)
+    }
+}
+
+/// Any registry, as a cheap handle.
+#[derive(Clone)]
+pub struct DynRegistry {
+    inner: Arc<dyn ErasedRegistry>,
+}
+
+impl DynRegistry {
+    /// Erases the type of `registry`.
+    pub fn new<R: Registry>(registry: R) -> Self {
+        Self::from_arc(Arc::new(registry))
+    }
+
+    /// Erases the type of a registry that others hold too.
+    pub fn from_arc<R: Registry>(registry: Arc<R>) -> Self {
+        Self { inner: registry }
+    }
+}
+
+impl fmt::Debug for DynRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DynRegistry")
+    }
+}
+
+erase! {
+    ErasedStore, DynStore, [Store, SubjectIndex, ReplayGuard], {
+        Store::create(record: Record, limit: SubjectLimit, now: Timestamp) -> Created;
+        Store::load(id: SessionId) -> Option<Loaded>;
+        Store::update(id: SessionId, expect: Expect, change: Change, limit: SubjectLimit, now: Timestamp) -> Updated;
+        Store::touch(id: SessionId, activity: Activity, now: Timestamp) -> Touched;
+        Store::delete(id: SessionId) -> Deleted;
+        Store::sweep(now: Timestamp, limit: usize) -> Swept;
+        Store::flush() -> ();
+        SubjectIndex::epoch() -> Epoch;
+        SubjectIndex::list(scope: Scope, cursor: Option<Cursor>, limit: usize, now: Timestamp) -> Listed;
+        SubjectIndex::revoke_all(scope: Scope, except: Option<SessionId>, now: Timestamp) -> Revoked;
+        ReplayGuard::first_seen(key: &'a [u8], until: Timestamp, now: Timestamp) -> bool;
+    }
+}
+
+erase! {
+    ErasedRegistry, DynRegistry, [Registry], {
+        Registry::get(kind: Kind, name: &'a str, now: Timestamp) -> Option<Entry>;
+        Registry::put(kind: Kind, name: &'a str, expected: Expected, value: Option<Bytes>, expires: Option<Timestamp>, now: Timestamp) -> Put;
+        Registry::list(kind: Kind, after: Option<&'a str>, limit: usize, now: Timestamp) -> Vec<Entry>;
+        Registry::changed(kind: Kind, seen: u64) -> u64;
+    }
+}
