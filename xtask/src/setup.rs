@@ -1,0 +1,168 @@
+//! The set-up stage: finds what the tests need and installs what is missing, on Debian.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::process::{self, quiet};
+use crate::{Result, report};
+
+/// Something a test starts, and the Debian packages that bring it.
+struct Tool {
+    /// What is looked for.
+    name: &'static str,
+    found: fn() -> bool,
+    packages: &'static [&'static str],
+}
+
+const TOOLS: [Tool; 5] = [
+    Tool {
+        name: "nginx",
+        found: || on_path("nginx"),
+        packages: &["nginx-light"],
+    },
+    Tool {
+        name: "caddy",
+        found: || on_path("caddy"),
+        packages: &["caddy"],
+    },
+    // The sandbox is only recommended by Debian's package, but chromium refuses to start without it unless root.
+    Tool {
+        name: "chromium",
+        found: || on_path("chromium"),
+        packages: &["chromium", "chromium-sandbox"],
+    },
+    Tool {
+        name: "chromedriver",
+        found: || on_path("chromedriver"),
+        packages: &["chromium-driver"],
+    },
+    // Debian splits `ensurepip` off, so `import venv` alone proves nothing.
+    Tool {
+        name: "python3 -m venv",
+        found: has_venv,
+        packages: &["python3-venv"],
+    },
+];
+
+/// Installs what is missing. The error names the packages, for a person who may install them.
+pub(crate) fn run() -> Result<()> {
+    components()?;
+    let missing = missing();
+    if missing.is_empty() {
+        report::say("set-up: nothing is missing");
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing
+        .iter()
+        .flat_map(|tool| tool.packages.iter().copied())
+        .collect();
+    install(&packages)?;
+    let still: Vec<&str> = self::missing().iter().map(|tool| tool.name).collect();
+    if still.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("installed, but not found: {}", still.join(", ")).into())
+    }
+}
+
+/// `rustup` with its minimal profile leaves these two out.
+fn components() -> Result<()> {
+    for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        let mut probe = process::cargo();
+        probe.args([subcommand, "--version"]);
+        if !process::succeeds(probe) {
+            let mut add = quiet("rustup");
+            add.args(["component", "add", component]);
+            process::run(add)?;
+        }
+    }
+    Ok(())
+}
+
+fn missing() -> Vec<&'static Tool> {
+    TOOLS.iter().filter(|tool| !(tool.found)()).collect()
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let list = packages.join(" ");
+    let by_hand =
+        format!("as root, once: apt-get update && apt-get install --no-install-recommends {list}");
+    if !on_path("apt-get") {
+        return Err(format!(
+            "missing: {list} (Debian's names), and there is no apt-get to install them"
+        )
+        .into());
+    }
+    let Some(root) = root_prefix() else {
+        return Err(format!(
+            "missing: {list}; neither root nor sudo without a password. {by_hand}"
+        )
+        .into());
+    };
+    // One broken third-party source makes `update` fail; whether that matters, the install shows.
+    if let Err(error) = process::run(apt(root, &["update"])) {
+        report::complain(&format!("set-up: {error}"));
+    }
+    let mut command = apt(root, &["install", "-y", "--no-install-recommends"]);
+    command.args(packages);
+    process::run(command).map_err(|error| format!("{error}\n{by_hand}").into())
+}
+
+/// Waits for another apt instead of failing, asks nothing.
+fn apt(root: &[&str], arguments: &[&str]) -> Command {
+    let words = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"];
+    let options = ["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"];
+    let mut words = root.iter().chain(&words).chain(&options).chain(arguments);
+    let mut command = quiet(words.next().unwrap_or(&"env"));
+    command.args(words);
+    command
+}
+
+/// What to put before a command so that root runs it; `None` if a password would be asked.
+fn root_prefix() -> Option<&'static [&'static str]> {
+    let mut id = quiet("id");
+    id.arg("-u");
+    if process::output(id).is_ok_and(|uid| uid.trim() == "0") {
+        return Some(&[]);
+    }
+    let mut sudo = quiet("sudo");
+    sudo.args(["-n", "true"]);
+    process::succeeds(sudo).then_some(&["sudo", "-n"])
+}
+
+/// Also where daemons live: Debian keeps `sbin` off the path of ordinary users.
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let daemons =
+        ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(|folder| Path::new(folder).to_owned());
+    std::env::split_paths(&path)
+        .chain(daemons)
+        .any(|folder| folder.join(program).is_file())
+}
+
+fn has_venv() -> bool {
+    let mut python = quiet("python3");
+    python.args(["-c", "import ensurepip, venv"]);
+    process::succeeds(python)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_looked_for_on_the_path() {
+        assert!(on_path("sh"));
+        assert!(!on_path("no-such-program-anywhere"));
+    }
+
+    #[test]
+    fn apt_never_asks() {
+        let typed = process::typed(&apt(&["sudo", "-n"], &["update"]));
+        assert!(
+            typed.starts_with("sudo -n env DEBIAN_FRONTEND=noninteractive apt-get "),
+            "{typed}"
+        );
+        assert!(process::typed(&apt(&[], &["update"])).starts_with("env DEBIAN_FRONTEND"));
+    }
+}
