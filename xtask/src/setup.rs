@@ -46,10 +46,16 @@ const TOOLS: [Tool; 5] = [
 
 /// Installs what is missing. The error names the packages, for a person who may install them.
 pub(crate) fn run() -> Result<()> {
-    components()?;
+    // Both are tried before either may fail: one run shows everything that is missing.
+    let components = components();
+    programs()?;
+    components
+}
+
+fn programs() -> Result<()> {
     let missing = missing();
     if missing.is_empty() {
-        report::say("set-up: nothing is missing");
+        report::say("set-up: no program is missing");
         return Ok(());
     }
     let packages: Vec<&str> = missing
@@ -59,10 +65,9 @@ pub(crate) fn run() -> Result<()> {
     install(&packages)?;
     let still: Vec<&str> = self::missing().iter().map(|tool| tool.name).collect();
     if still.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("installed, but not found: {}", still.join(", ")).into())
+        return Ok(());
     }
+    Err(format!("installed, but not found: {}", still.join(", ")).into())
 }
 
 /// `rustup` with its minimal profile leaves these two out.
