@@ -83,11 +83,11 @@ fn wrong(rule: &Rule, dependency: &Dependency) -> Option<String> {
         return None;
     }
     let why = if rule.optional.contains(&name) {
-        "only as an optional dependency"
+        "allowed only as an optional dependency"
     } else {
-        "not at all"
+        "the architecture has no such edge"
     };
-    Some(format!("{} imports {name}: allowed {why}", rule.package))
+    Some(format!("{} imports {name}: {why}", rule.package))
 }
 
 #[cfg(test)]
