@@ -1,1 +1,6 @@
-//! Stub.
+//! Web sessions for tower and axum: hand over your coat, keep the ticket.
+
+mod front;
+pub mod service;
+
+pub use service::Sessions;

@@ -229,7 +229,7 @@ fn close_live(
 
 fn renewed(renewal: Renewal) -> (Option<Change>, Option<SessionToken>) {
     match renewal {
-        Renewal::Begun { change, token } => (Some(change), Some(token)),
+        Renewal::Begun { change, token } => (Some(*change), Some(token)),
         Renewal::Same(token) => (None, Some(token)),
     }
 }

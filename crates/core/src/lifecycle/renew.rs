@@ -16,7 +16,7 @@ pub enum Renewal {
     /// A renewal begins: write the change, then hand out the token.
     Begun {
         /// To be written with the security version that was read.
-        change: Change,
+        change: Box<Change>,
         /// To be handed out once the write succeeded.
         token: SessionToken,
     },
