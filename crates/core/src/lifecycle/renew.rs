@@ -80,7 +80,7 @@ pub fn renew(
         ..confirmed
     };
     Renewal::Begun {
-        change: with(record, secrets),
+        change: Box::new(with(record, secrets)),
         token,
     }
 }
