@@ -1,2 +1,7 @@
 //! The binary `cloakroom`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cloakroom_server::cli::main()
+}

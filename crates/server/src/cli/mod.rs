@@ -1,0 +1,17 @@
+//! The command line.
+
+mod args;
+mod configuration;
+mod door;
+mod entry;
+mod failure;
+mod health;
+mod manage;
+mod output;
+mod password;
+mod sessions;
+
+pub use args::Cli;
+pub use door::Door;
+pub use entry::main;
+pub use failure::Failure;

@@ -1,0 +1,146 @@
+//! Values that never reach a log, an error or a printed configuration.
+
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
+use zeroize::Zeroize;
+
+/// What is shown in place of a secret.
+pub(super) const REDACTED: &str = "[redacted]";
+
+/// A secret text. It shows as `[redacted]` in `Debug` and when it is serialised, and is wiped when dropped.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a text into keeping.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret itself. The long name is there to be seen in review.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(REDACTED)
+    }
+}
+
+/// A store URL (INTERFACE section 2). Its password, if it has one, is a secret: `Display`, `Debug` and
+/// serialisation leave it out.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct StoreUrl(String);
+
+impl StoreUrl {
+    /// Takes the URL as it was written; the scheme is judged where the store is opened.
+    #[must_use]
+    pub fn new(url: String) -> Self {
+        Self(url)
+    }
+
+    /// The whole URL, password included.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands before the first colon.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        self.0.split_once(':').map_or("", |(scheme, _)| scheme)
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (front, query) = match self.0.split_once('?') {
+            Some((front, query)) => (front, Some(query)),
+            None => (self.0.as_str(), None),
+        };
+        match front
+            .split_once("://")
+            .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
+        {
+            Some((scheme, (login, rest))) => {
+                let name = login.split(':').next().unwrap_or_default();
+                write!(f, "{scheme}://{name}:{REDACTED}@{rest}")?;
+            }
+            None => f.write_str(front)?,
+        }
+        for (i, pair) in query.into_iter().flat_map(|q| q.split('&')).enumerate() {
+            let lead = if i == 0 { '?' } else { '&' };
+            let name = pair.split('=').next().unwrap_or_default();
+            // The parameters are another place where drivers take a password.
+            if ["password", "secret", "passphrase"].contains(&name) {
+                write!(f, "{lead}{name}={REDACTED}")?;
+            } else {
+                write!(f, "{lead}{pair}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for StoreUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_shows_nowhere() {
+        let secret = Secret::new("hunter2".into());
+        assert_eq!(format!("{secret:?}"), REDACTED);
+        assert_eq!(serde_json::to_string(&secret).unwrap(), "\"[redacted]\"");
+    }
+
+    #[test]
+    fn a_store_url_shows_all_but_its_password() {
+        for (url, shown) in [
+            ("embedded:./x/store", "embedded:./x/store"),
+            (
+                "postgres://ada:pw@db/x?sslmode=require",
+                "postgres://ada:[redacted]@db/x?sslmode=require",
+            ),
+            (
+                "postgres://db/x?user=ada&password=pw",
+                "postgres://db/x?user=ada&password=[redacted]",
+            ),
+            (
+                "redis://:p@w@cache:6379/0",
+                "redis://:[redacted]@cache:6379/0",
+            ),
+        ] {
+            assert_eq!(StoreUrl::new(url.into()).to_string(), shown);
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What every answer over HTTP shares: problems, extractors, headers, request ids, who is asking.
+
+mod extract;
+mod guard;
+mod headers;
+mod peer;
+mod problem;
+pub mod problems;
+mod request_id;
+
+pub use extract::{Json, Path, Query};
+pub use guard::{catch_panic, time_limit};
+pub use headers::{no_store, security_headers};
+pub use peer::{Peer, Via};
+pub use problem::{Answer, Kind, Problem};
+pub use request_id::{RequestId, request_id};

@@ -1,0 +1,11 @@
+//! The Cloakroom server. It is a library only so that its parts can be tested and documented; the promise to the
+//! outside is the binary `cloakroom`.
+
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod observe;
+pub mod openapi;
+pub mod router;
+pub mod serve;
+pub mod state;

@@ -1,0 +1,74 @@
+//! Every route in one list, and the order of the middleware with its reasons.
+
+use crate::{
+    http::{Problem, Via, catch_panic, problems, request_id, security_headers, time_limit},
+    observe, openapi,
+    state::AppState,
+};
+use axum::{
+    Extension, Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
+
+/// For whoever runs the server.
+fn operations() -> Router<AppState> {
+    Router::new()
+        .route("/livez", get(observe::livez))
+        .route("/readyz", get(observe::readyz))
+        .route("/metrics", get(observe::metrics_text))
+        .route("/openapi.json", get(openapi::serve))
+}
+
+/// For services: JSON, API keys. The same routes stand behind the listener and behind `control.sock`.
+fn api() -> Router<AppState> {
+    Router::new()
+}
+
+/// For browsers and proxies, below `base_path`. Only behind the listener.
+fn browser() -> Router<AppState> {
+    Router::new()
+}
+
+/// What the configured listener serves.
+#[must_use]
+pub fn network(state: &AppState) -> Router {
+    let base_path = &state.config().server.base_path;
+    let routes = operations().merge(api());
+    // axum nests at a path only; the empty base path is the root.
+    let routes = if base_path.is_empty() {
+        routes.merge(browser())
+    } else {
+        routes.nest(base_path, browser())
+    };
+    with_middleware(routes, state, Via::Network)
+}
+
+/// What `control.sock` serves, and a command that opened the data directory itself.
+#[must_use]
+pub fn control(state: &AppState) -> Router {
+    with_middleware(operations().merge(api()), state, Via::Control)
+}
+
+/// Puts the middleware around the routes. `layer` wraps what is there: the last one here is the first to see a request.
+fn with_middleware(routes: Router<AppState>, state: &AppState, via: Via) -> Router {
+    let body_limit = state.config().server.request_body_limit.as_usize();
+    routes
+        .fallback(async || Problem::new(&problems::NOT_FOUND))
+        .method_not_allowed_fallback(async || Problem::new(&problems::METHOD_NOT_ALLOWED))
+        // 6. Every body that an extractor reads is bounded.
+        .layer(DefaultBodyLimit::max(body_limit))
+        // 5. The limit counts the handler alone, and its 503 passes through all that follows.
+        .layer(from_fn_with_state(state.clone(), time_limit))
+        // 4. A panic in the handler becomes an answer here, so that it gets headers, a log line and a count as any other.
+        .layer(from_fn(catch_panic))
+        // 3. Also on answers to panics and timeouts.
+        .layer(from_fn_with_state(state.clone(), security_headers))
+        // 2. Sees the final status; its span holds everything further in.
+        .layer(from_fn(observe::observe_request))
+        // 1. The log line needs the request's id and door.
+        .layer(from_fn(request_id))
+        .layer(Extension(via))
+        .with_state(state.clone())
+}

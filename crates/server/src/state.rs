@@ -1,0 +1,85 @@
+//! What every handler can reach.
+
+use crate::{
+    config::{Config, WebOrigin},
+    observe::{Health, Metrics},
+    serve::{DataDir, Shutdown},
+};
+use std::{net::SocketAddr, sync::Arc};
+
+/// The state of the application; cloning it is cheap.
+#[derive(Clone, Debug)]
+pub struct AppState(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    public: WebOrigin,
+    data_dir: Option<DataDir>,
+    health: Health,
+    metrics: Metrics,
+    shutdown: Shutdown,
+}
+
+impl AppState {
+    /// Opens everything that requests need: for `serve`, and for a command that opens the data directory itself
+    /// (then `bound` is `None`). What has to be flushed registers a hook with the [`Shutdown`], what can be out of
+    /// reach a check with the [`Health`].
+    ///
+    /// # Errors
+    /// What could not be opened, as one line for the operator.
+    #[expect(clippy::unused_async, reason = "stores open asynchronously")]
+    pub async fn open(
+        config: Config,
+        data_dir: Option<DataDir>,
+        bound: Option<SocketAddr>,
+    ) -> Result<Self, String> {
+        let public = config.server.public_origin(bound);
+        let (health, metrics, shutdown) =
+            (Health::default(), Metrics::install(), Shutdown::default());
+        Ok(Self(Arc::new(Inner {
+            config,
+            public,
+            data_dir,
+            health,
+            metrics,
+            shutdown,
+        })))
+    }
+
+    /// The configuration, complete and checked.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The origin that browsers see; every Location begins with it.
+    #[must_use]
+    pub fn public_origin(&self) -> &WebOrigin {
+        &self.0.public
+    }
+
+    /// The data directory; `None` with `--ephemeral`.
+    #[must_use]
+    pub fn data_dir(&self) -> Option<&DataDir> {
+        self.0.data_dir.as_ref()
+    }
+
+    /// Readiness checks.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.0.health
+    }
+
+    /// The metrics recorder.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Hooks that run when the process stops, and the signal that it is about to.
+    #[must_use]
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.0.shutdown
+    }
+}
