@@ -67,74 +67,73 @@ impl Cookie {
         public: Option<&WebOrigin>,
     ) -> Option<(&'static str, String)> {
         let secure = public.is_some_and(WebOrigin::is_https);
-        let name_fault = self.name_fault(name, secure).map(|why| ("name", why));
-        let domain_fault = || {
-            self.domain
-                .as_deref()
-                .and_then(|domain| domain_fault(domain, public))
-                .map(|why| ("domain", why))
-        };
-        let path_fault = || {
-            attribute_fault(&self.path)
-                .or_else(|| {
-                    (!self.path.starts_with('/')).then(|| "does not begin with a slash".into())
-                })
-                .map(|why| ("path", why))
-        };
-        let none_fault = || {
-            (self.same_site == SameSite::None && !secure).then(|| ("same_site", "browsers drop SameSite=None without Secure, and Secure needs an https server.public_url".into()))
-        };
-        name_fault
-            .or_else(domain_fault)
-            .or_else(path_fault)
-            .or_else(none_fault)
+        let domain = self.domain.as_deref();
+        self.path_fault()
+            .map(|why| ("path", why))
+            .or_else(|| Some(("domain", domain_fault(domain?, public)?)))
+            .or_else(|| self.name_fault(name, secure))
+            .or_else(|| Some(("same_site", self.same_site_fault(secure)?)))
     }
 
-    fn name_fault(&self, name: &str, secure: bool) -> Option<String> {
+    fn path_fault(&self) -> Option<String> {
+        let slash =
+            || (!self.path.starts_with('/')).then(|| "does not begin with a slash".to_owned());
+        attribute_fault(&self.path).or_else(slash)
+    }
+
+    fn same_site_fault(&self, secure: bool) -> Option<String> {
+        let dropped = self.same_site == SameSite::None && !secure;
+        dropped.then(|| {
+            "browsers drop SameSite=None without Secure, and Secure needs an https server.public_url".to_owned()
+        })
+    }
+
+    fn name_fault(&self, name: &str, secure: bool) -> Option<(&'static str, String)> {
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         if name.is_empty() || !name.bytes().all(token) {
-            return Some(format!(
-                "`{name}` is no cookie name: letters, digits and !#$%&'*+-.^_`|~ only"
+            return Some((
+                "name",
+                format!("`{name}` is no cookie name: letters, digits and !#$%&'*+-.^_`|~ only"),
             ));
         }
         if name.len() > 256 {
-            return Some("longer than 256 characters".into());
+            return Some(("name", "longer than 256 characters".into()));
         }
         let lower = name.to_ascii_lowercase();
-        for (prefix, of_host) in [
-            ("__Host-Http-", true),
-            ("__Host-", true),
-            ("__Http-", false),
-            ("__Secure-", false),
-        ] {
-            if !lower.starts_with(&prefix.to_ascii_lowercase()) {
-                continue;
-            }
-            if !name.starts_with(prefix) {
-                return Some(format!(
-                    "`{name}`: browsers read it as the prefix {prefix}, write it so"
-                ));
-            }
-            if !secure {
-                return Some(format!(
-                    "`{name}`: the prefix {prefix} needs Secure, and that an https server.public_url"
-                ));
-            }
-            if of_host && self.domain.is_some() {
-                return Some(format!(
-                    "`{name}`: the prefix {prefix} forbids cookie.domain"
-                ));
-            }
-            if of_host && self.path != "/" {
-                return Some(format!(
-                    "`{name}`: the prefix {prefix} needs cookie.path = \"/\""
-                ));
-            }
+        let (prefix, of_host) = PREFIXES
+            .into_iter()
+            .find(|(prefix, _)| lower.starts_with(&prefix.to_ascii_lowercase()))?;
+        let (field, why) = if !name.starts_with(prefix) {
+            (
+                "name",
+                format!("browsers read it as the prefix {prefix}: write it so"),
+            )
+        } else if !secure {
+            (
+                "name",
+                format!("the prefix {prefix} needs Secure, and that an https server.public_url"),
+            )
+        } else if of_host && self.domain.is_some() {
+            ("name", format!("the prefix {prefix} forbids cookie.domain"))
+        } else if of_host && self.path != "/" {
+            (
+                "path",
+                format!("the prefix {prefix} needs cookie.path = \"/\""),
+            )
+        } else {
             return None;
-        }
-        None
+        };
+        Some((field, format!("`{name}`: {why}")))
     }
 }
+
+/// The prefixes that browsers know, the longer first, and whether they tie the cookie to one host (CK-8, CK-9).
+const PREFIXES: [(&str, bool); 4] = [
+    ("__Host-Http-", true),
+    ("__Host-", true),
+    ("__Http-", false),
+    ("__Secure-", false),
+];
 
 fn domain_fault(domain: &str, public: Option<&WebOrigin>) -> Option<String> {
     if let Some(why) = attribute_fault(domain) {

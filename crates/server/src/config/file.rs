@@ -73,7 +73,7 @@ impl Lines<'_> {
                 return Err(ConfigError::new(place, key, "unknown key"));
             }
             if let DeValue::Table(inner) = value.get_ref() {
-                layers.note_place(&key, place);
+                layers.begin_section(&key, place);
                 self.table(layers, &key, inner)?;
             } else {
                 layers.set(&key, self.value(&key, value)?, place)?;

@@ -91,7 +91,8 @@ impl Layers {
         self.set(key, value, place)
     }
 
-    /// Where a value stands; for a part of a value without a place of its own, where the whole stands.
+    /// Where a value stands. For a part of an array without a place of its own, where the array stands; a section that is
+    /// begun in the file says nothing about the values that are missing in it.
     #[must_use]
     pub fn place(&self, key: &str) -> Place {
         let mut key = key;
@@ -99,16 +100,41 @@ impl Layers {
             if let Some(place) = self.places.get(key) {
                 return place.clone();
             }
-            match key.rfind(['.', '[']) {
+            match key.rfind('[') {
                 Some(end) => key = &key[..end],
                 None => return Place::Default,
             }
         }
     }
 
-    /// An error about this key, at the place where it stands.
+    /// An error about this key, at the place where it stands; a section stands where its first value does, and what is
+    /// missing stands where its section begins.
     pub(super) fn fail(&self, key: &str, why: impl Into<String>) -> ConfigError {
-        ConfigError::new(self.place(key), key, why)
+        let inside = || {
+            self.places
+                .iter()
+                .find(|(known, _)| is_inside(known, key))
+                .map(|(_, place)| place)
+        };
+        let outside = || {
+            let mut ends = key.rmatch_indices(['.', '[']).map(|(end, _)| end);
+            ends.find_map(|end| self.places.get(&key[..end]))
+        };
+        let place = self.places.get(key).or_else(inside).or_else(outside);
+        ConfigError::new(place.cloned().unwrap_or(Place::Default), key, why)
+    }
+
+    /// Notes that the file begins this section, also where nothing stands in it.
+    pub(super) fn begin_section(&mut self, key: &str, place: Place) {
+        let mut table = &mut self.values;
+        for section in key.split('.') {
+            let entry = table
+                .entry(section)
+                .or_insert_with(|| Value::Table(Table::new()));
+            let Value::Table(inner) = entry else { return };
+            table = inner;
+        }
+        self.places.insert(key.to_owned(), place);
     }
 }
 

@@ -135,6 +135,8 @@ fn typed(layers: &mut Layers) -> Result<Config, ConfigError> {
         let text = layers.take_text(&key);
         match text.and_then(|text| other_reading(&text, &why)) {
             Some(value) => layers.retype(&key, value)?,
+            // serde quotes the value that it could not take.
+            None if SECRETS.contains(&&*key) => return Err(layers.fail(&key, "is not a text")),
             None => return Err(layers.fail(&key, shorter(&why))),
         }
     }

@@ -155,6 +155,10 @@ fn a_fault_names_file_line_and_key() {
         ),
         ("[log]\nlevel = \"=,=\"", "c.toml:2: log.level: `=,=`: "),
         (
+            "[keys]\nsecret = 4711",
+            "c.toml:2: keys.secret: is not a text",
+        ),
+        (
             "[keys]\nsecret = \"short\"",
             "c.toml:2: keys.secret: is not 32 bytes in base64",
         ),

@@ -103,7 +103,10 @@ impl FromStr for WebOrigin {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("it has a query or fragment"));
         }
-        let after_scheme = text.split_once("://").map_or("", |(_, rest)| rest);
+        // The parser also takes `https:app.example.com` and backslashes; an exact entry has neither.
+        let Some((_, after_scheme)) = text.split_once("://") else {
+            return Err(wrong("it has no `://`"));
+        };
         if after_scheme.ends_with('/') && url.path() == "/" {
             return Err(wrong("it ends with a slash"));
         }

@@ -41,7 +41,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let field = error.path().to_string();
+        let path = error.path().to_string();
         let inner = error.into_inner();
         if inner.is_data() {
             // serde_json appends " at line 1 column 9", which says nothing about compact bodies.
@@ -49,6 +49,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             let why = text
                 .rsplit_once(" at line ")
                 .map_or(text.as_str(), |(why, _)| why);
+            // Of a missing or doubled member serde tells the name only in its text.
+            let quoted = || why.split('`').nth(1).unwrap_or_default().to_owned();
+            let field = if path == "." { quoted() } else { path };
             Problem::new(&problems::INVALID_FIELD)
                 .detail(why)
                 .with("field", field)

@@ -39,3 +39,46 @@ pub async fn time_limit(State(state): State<AppState>, request: Request, next: N
         Err(_) => Problem::new(&problems::TIMED_OUT).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{Router, body::Body, middleware::from_fn, routing::get};
+    use tower::ServiceExt;
+
+    /// A handler that panics after its first await, as most do.
+    async fn broken() -> &'static str {
+        tokio::task::yield_now().await;
+        panic!("broken on purpose")
+    }
+
+    // AV-16.5.4
+    #[tokio::test]
+    async fn a_panic_is_a_500_problem_and_the_next_request_works() {
+        let routes = Router::new()
+            .route("/broken", get(broken))
+            .route("/fine", get(async || "fine"));
+        let router = routes.layer(from_fn(catch_panic));
+        let ask = async |path: &str| {
+            router
+                .clone()
+                .oneshot(Request::get(path).body(Body::empty()).unwrap())
+                .await
+                .unwrap()
+        };
+        let response = ask("/broken").await;
+        assert_eq!(response.status(), 500);
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
+        let body = axum::body::to_bytes(response.into_body(), 10_000)
+            .await
+            .unwrap();
+        assert!(
+            !String::from_utf8_lossy(&body).contains("on purpose"),
+            "the cause stays inside"
+        );
+        assert_eq!(ask("/fine").await.status(), 200);
+    }
+}

@@ -104,3 +104,7 @@ impl Acceptor {
         });
     }
 }
+
+#[cfg(test)]
+#[path = "accept_tests.rs"]
+mod tests;

@@ -1,0 +1,108 @@
+//! Tests of the drain: what is open may finish, what is new is refused, what takes too long is cut off.
+
+use super::*;
+use crate::config::{Listen, Period};
+use axum::routing::get;
+use std::net::SocketAddr;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Notify,
+    task::JoinHandle,
+};
+
+struct Running {
+    address: SocketAddr,
+    begun: Arc<Notify>,
+    finish: Arc<Notify>,
+    stop: watch::Sender<bool>,
+    done: JoinHandle<usize>,
+}
+
+/// A server whose only route begins, says so, and waits to be let go.
+async fn start(drain: Duration) -> Running {
+    let (begun, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (b, f) = (Arc::clone(&begun), Arc::clone(&finish));
+    let router = Router::new().route(
+        "/",
+        get(async move || {
+            b.notify_one();
+            f.notified().await;
+            "finished"
+        }),
+    );
+    let server = Server {
+        head_timeout: Period::seconds(5),
+        ..Server::default()
+    };
+    let listener = Listener::bind(&"127.0.0.1:0".parse::<Listen>().unwrap())
+        .await
+        .unwrap();
+    let address = listener.bound().unwrap();
+    let stop = watch::Sender::new(false);
+    let done = tokio::spawn(Acceptor::new(listener, router, &server).run(stop.subscribe(), drain));
+    Running {
+        address,
+        begun,
+        finish,
+        stop,
+        done,
+    }
+}
+
+async fn request(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn an_open_request_finishes_and_a_new_connection_is_refused() {
+    let running = start(Duration::from_secs(20)).await;
+    let mut open = request(running.address).await;
+    running.begun.notified().await;
+    running.stop.send_replace(true);
+    // The listener closes at once, while the request is still open.
+    while TcpStream::connect(running.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!running.done.is_finished());
+    running.finish.notify_one();
+    let mut answer = String::new();
+    open.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("finished"),
+        "{answer}"
+    );
+    assert_eq!(running.done.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn an_idle_connection_does_not_hold_up_the_end() {
+    let running = start(Duration::from_secs(20)).await;
+    let mut idle = request(running.address).await;
+    running.begun.notified().await;
+    running.finish.notify_one();
+    let mut some = [0; 16];
+    idle.read_exact(&mut some).await.unwrap();
+    running.stop.send_replace(true);
+    assert_eq!(
+        tokio::time::timeout(Duration::from_secs(10), running.done)
+            .await
+            .unwrap()
+            .unwrap(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_cut_off_and_counted() {
+    let running = start(Duration::from_millis(50)).await;
+    let _open = request(running.address).await;
+    running.begun.notified().await;
+    running.stop.send_replace(true);
+    assert_eq!(running.done.await.unwrap(), 1);
+}

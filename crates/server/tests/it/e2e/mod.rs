@@ -1,0 +1,1 @@
+//! The real-proxy (nginx, Caddy) and real-browser (Chromium) tests live here; being written.
