@@ -32,7 +32,6 @@ fn browser() -> Router<AppState> {
 }
 
 /// What the configured listener serves.
-#[must_use]
 pub fn network(state: &AppState) -> Router {
     let base_path = &state.config().server.base_path;
     let routes = operations().merge(api());
@@ -46,7 +45,6 @@ pub fn network(state: &AppState) -> Router {
 }
 
 /// What `control.sock` serves, and a command that opened the data directory itself.
-#[must_use]
 pub fn control(state: &AppState) -> Router {
     with_middleware(operations().merge(api()), state, Via::Control)
 }

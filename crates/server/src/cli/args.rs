@@ -162,6 +162,16 @@ pub(super) enum Config {
     Print,
 }
 
+impl Command {
+    /// Whether the command makes something where nothing was before.
+    pub(super) fn begins(&self) -> bool {
+        matches!(
+            self,
+            Self::User(User::Add { .. }) | Self::ApiKey(ApiKey::Create { .. })
+        )
+    }
+}
+
 impl Cli {
     /// The layer of the flags.
     pub(super) fn flags(&self) -> Flags {

@@ -41,13 +41,27 @@ enum Way {
 }
 
 impl Door {
-    /// Takes `--server` where it is given; else the running server; else the data directory.
-    pub(super) async fn open(global: &Global, config: Config) -> Result<Self, Failure> {
+    /// Takes `--server` where it is given; else the running server; else the data directory. `may_make` says whether the
+    /// command makes sense in a data directory that does not exist yet: with a misspelt `--data-dir`, "session revoke"
+    /// must not say that all is done.
+    pub(super) async fn open(
+        global: &Global,
+        config: Config,
+        may_make: bool,
+    ) -> Result<Self, Failure> {
         if let Some(server) = &global.server {
             return Self::to_server(server, api_key(global)?);
         }
         if let Some(door) = Self::to_running(&config).await? {
             return Ok(door);
+        }
+        let data_dir = &config.server.data_dir;
+        if !may_make && !data_dir.exists() {
+            let why = format!(
+                "no server is running, and there is no data directory {}",
+                data_dir.display()
+            );
+            return Err(Failure::Failed(why));
         }
         Self::here(config).await
     }

@@ -49,7 +49,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Some(command) => {
             let loaded = config::load(&flags)?;
             block_on(async {
-                let door = Door::open(&cli.global, loaded.config).await?;
+                let door = Door::open(&cli.global, loaded.config, command.begins()).await?;
                 let done = match command {
                     Command::User(user) => manage::user(&door, user, out).await,
                     Command::ApiKey(key) => manage::api_key(&door, key, out).await,

@@ -296,6 +296,7 @@ fn the_public_url_decides_about_listening() {
         from_file("[server]\nlisten = \"0.0.0.0:1\"\npublic_url = \"https://x.example\"").is_ok()
     );
     assert!(from_file("[server]\nlisten = \"unix:/run/x\"").is_ok());
+    assert!(from_file("[server]\npublic_url = \"https://x.example/\"").is_ok());
     assert!(from_file("[server]\npublic_url = \"http://localhost:3000\"").is_ok());
     assert!(
         fault("[server]\npublic_url = \"http://x.example\"")

@@ -2,7 +2,7 @@
 
 use super::{AccessRule, Listen, OffOr, Period, SameSite, Secret, Size, StoreUrl, WebOrigin};
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::{net::IpAddr, path::PathBuf};
 
 /// The whole configuration.
@@ -40,7 +40,10 @@ pub struct Server {
     /// Where requests arrive.
     pub listen: Listen,
     /// The origin that browsers see. The cookie's name and `Secure` follow from it alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "public_url"
+    )]
     pub public_url: Option<WebOrigin>,
     /// In front of every browser path, empty or as `/_auth`.
     pub base_path: String,
@@ -62,6 +65,16 @@ pub struct Server {
     pub drain_timeout: Period,
     /// The most connections at a time; more wait in the system's queue.
     pub max_connections: u32,
+}
+
+/// Here a slash at the end is harmless, and many write it; in lists of origins it is refused (FM-4).
+fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<WebOrigin>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.strip_suffix('/')
+        .unwrap_or(&text)
+        .parse()
+        .map(Some)
+        .map_err(serde::de::Error::custom)
 }
 
 impl Default for Server {
@@ -226,7 +239,7 @@ impl Proxy {
 pub struct Network(pub IpNet);
 
 impl<'de> Deserialize<'de> for Network {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let network = text
             .parse::<IpNet>()

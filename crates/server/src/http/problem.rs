@@ -28,7 +28,11 @@ impl Kind {
 /// One occurrence of a problem, ready to be answered. What is in it goes to the caller: no secrets, no inner causes.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct Problem {
+pub struct Problem(Box<Occurrence>);
+
+/// Boxed: a problem is the rare case, and every handler's result would be as large as this.
+#[derive(Debug, Clone)]
+struct Occurrence {
     kind: &'static Kind,
     detail: Option<String>,
     extra: Map<String, Value>,
@@ -36,60 +40,65 @@ pub struct Problem {
 }
 
 /// What a handler gives back: an answer, or a problem.
-pub type Answer<T = Response> = Result<T, Box<Problem>>;
+pub type Answer<T = Response> = Result<T, Problem>;
 
 impl Problem {
     /// An occurrence of this kind.
     pub fn new(kind: &'static Kind) -> Self {
-        Self {
+        Self(Box::new(Occurrence {
             kind,
             detail: None,
             extra: Map::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     /// Says what is wrong this time, for the person who reads it.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.0.detail = Some(detail.into());
         self
     }
 
     /// Adds an extension member (RFC 9457 section 3.2).
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.extra.insert(name.to_owned(), value.into());
+        self.0.extra.insert(name.to_owned(), value.into());
         self
     }
 
     /// Adds a response header, such as `Retry-After` or `WWW-Authenticate`.
     pub fn header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
     /// Its kind.
     #[must_use]
     pub fn kind(&self) -> &'static Kind {
-        self.kind
+        self.0.kind
     }
 }
 
-impl From<&'static Kind> for Box<Problem> {
+impl From<&'static Kind> for Problem {
     fn from(kind: &'static Kind) -> Self {
-        Self::new(Problem::new(kind))
+        Self::new(kind)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = self.extra;
-        body.insert("type".into(), self.kind.uri().into());
-        body.insert("title".into(), self.kind.title.into());
-        body.insert("status".into(), self.kind.status.as_u16().into());
-        if let Some(detail) = self.detail {
+        let Occurrence {
+            kind,
+            detail,
+            extra: mut body,
+            headers: more,
+        } = *self.0;
+        body.insert("type".into(), kind.uri().into());
+        body.insert("title".into(), kind.title.into());
+        body.insert("status".into(), kind.status.as_u16().into());
+        if let Some(detail) = detail {
             body.insert("detail".into(), detail.into());
         }
-        let mut response = (self.kind.status, Value::Object(body).to_string()).into_response();
+        let mut response = (kind.status, Value::Object(body).to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
@@ -97,7 +106,7 @@ impl IntoResponse for Problem {
         );
         // An error must not be kept by a cache between us and the caller: the next answer may be another.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        for (name, value) in self.headers {
+        for (name, value) in more {
             headers.append(name, value);
         }
         response

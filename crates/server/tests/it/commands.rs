@@ -76,3 +76,19 @@ async fn a_deep_data_directory_has_its_control_socket_too() {
     let server = setup.start().await;
     assert_eq!(server.setup().run(&["healthcheck"]).status.code(), Some(0));
 }
+
+#[test]
+fn a_misspelt_data_directory_is_told_and_not_made() {
+    let setup = Setup::new();
+    for args in [
+        &["session", "revoke", "x"][..],
+        &["user", "list"],
+        &["api-key", "revoke", "x"],
+    ] {
+        let output = setup.run(&[args, &["--data-dir", "misspelt"]].concat());
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let told = "cloakroom: no server is running, and there is no data directory misspelt\n";
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), told, "{args:?}");
+    }
+    assert!(!setup.path().join("misspelt").exists());
+}

@@ -1,4 +1,5 @@
 //! Tests that start the real binary.
+#![expect(clippy::unwrap_used, reason = "a test fails where its set-up does")]
 
 mod commands;
 mod configuration;
