@@ -163,8 +163,15 @@ impl Sessions {
             .await
     }
 
+    /// Reads a session again that this request has opened before, with the same secret.
+    pub(crate) async fn reopen(&self, found: &Found) -> Result<Resolved, Error> {
+        let id = found.record.id;
+        let loaded = self.inner.store.load(id).await?;
+        Ok(self.judge(id, loaded, found.presented))
+    }
+
     /// As [`Sessions::commit`], by the given rules and, with `version`, only on exactly that version.
-    pub(super) async fn commit_by(
+    pub(crate) async fn commit_by(
         &self,
         mut found: Option<Found>,
         draft: &Draft,

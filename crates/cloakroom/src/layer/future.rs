@@ -1,0 +1,91 @@
+//! Steps 7 and 8 of a request: close, write, and only then the header.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use cloakroom_core::lifecycle::Outcome;
+use http::Response;
+use pin_project_lite::pin_project;
+
+use super::{refuse, reply};
+use crate::session::{Closing, Error, Session};
+
+pin_project! {
+    /// The response of a [`SessionService`](super::SessionService), after the session was closed.
+    ///
+    /// Dropped before it is ready, because the client went away or the handler panicked, it carries nothing out. It boxes
+    /// nothing unless something is written.
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        handler: F,
+        session: Option<Session>,
+        closing: Option<Close<B>>,
+    }
+}
+
+struct Close<B> {
+    write: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>,
+    response: Option<Response<B>>,
+}
+
+impl<F, B> ResponseFuture<F, B> {
+    pub(super) fn new(handler: F, session: Session) -> Self {
+        Self {
+            handler,
+            session: Some(session),
+            closing: None,
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Default + 'static,
+{
+    type Output = Result<Response<B>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if this.closing.is_none() {
+            let mut response = ready!(this.handler.poll(context))?;
+            let Some(session) = this.session.as_ref() else {
+                return Poll::Ready(Ok(response));
+            };
+            let outcome = match response.status().is_server_error() {
+                true => Outcome::Failed,
+                false => Outcome::Answered,
+            };
+            match session.closing(outcome) {
+                Closing::Untouched => {
+                    session.reply();
+                    return Poll::Ready(Ok(response));
+                }
+                Closing::Read => {
+                    reply::write(session, &mut response);
+                    return Poll::Ready(Ok(response));
+                }
+                Closing::Write => {
+                    let write = Box::pin(session.clone().close(outcome));
+                    *this.closing = Some(Close {
+                        write,
+                        response: Some(response),
+                    });
+                }
+            }
+        }
+        let (Some(closing), Some(session)) = (this.closing.as_mut(), this.session.as_ref()) else {
+            return Poll::Pending;
+        };
+        let written = ready!(closing.write.as_mut().poll(context));
+        let answered = closing.response.take().unwrap_or_default();
+        // What the handler answered must not be seen where what it wrote was not kept.
+        let mut response = match written {
+            Ok(()) => answered,
+            Err(error) => refuse(&error),
+        };
+        reply::write(session, &mut response);
+        Poll::Ready(Ok(response))
+    }
+}
