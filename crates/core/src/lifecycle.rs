@@ -13,15 +13,17 @@ pub use close::{Basis, Draft, Intent, Outcome, Plan, Randomness, TokenAction, Wr
 pub use open::{Ended, Live, Opened, Via, live_by_id, open};
 pub use renew::{Renewal, confirm, renew, renewal_due};
 
+use crate::policy::Policy;
 use crate::record::{Activity, Record};
 use crate::time::Timestamp;
 
 /// The touch to write for a use of `record` at `now`, if one is due (DESIGN 1.3: reading costs no write).
-pub fn touch_due(record: &Record, now: Timestamp) -> Option<Activity> {
+pub fn touch_due(record: &Record, policy: &Policy, now: Timestamp) -> Option<Activity> {
     let idle_timeout = record.security.idle_timeout;
-    let due = now.since(record.activity.last_seen)
-        >= crate::policy::Policy::touch_threshold(idle_timeout);
-    due.then(|| Activity {
+    let threshold = policy
+        .touch_every
+        .unwrap_or_else(|| Policy::touch_threshold(idle_timeout));
+    (now.since(record.activity.last_seen) >= threshold).then(|| Activity {
         last_seen: now,
         idle_deadline: now.plus(idle_timeout),
     })

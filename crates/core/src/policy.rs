@@ -13,6 +13,8 @@ pub struct Policy {
     pub absolute_timeout: Duration,
     /// No session lives longer than this after its creation, whatever moves its other deadlines. Default 90 days.
     pub hard_cap: Duration,
+    /// A touch is written only when the last one is at least this old. Default: [`Policy::touch_threshold`].
+    pub touch_every: Option<Duration>,
     /// Renews the secret of a session this long after its last renewal or login; off by default.
     pub renew_every: Option<Duration>,
     /// How long a secret that was renewed by timer or request works after its successor was first seen. Default 10 s.
@@ -29,6 +31,7 @@ impl Default for Policy {
             idle_timeout: Duration::from_secs(30 * 60),
             absolute_timeout: Duration::from_secs(12 * 60 * 60),
             hard_cap: Duration::from_secs(90 * 24 * 60 * 60),
+            touch_every: None,
             renew_every: None,
             renew_grace: Duration::from_secs(10),
             per_subject: SubjectLimit::default(),
@@ -38,7 +41,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// A touch is written only when the last one is at least this old: the smaller of 60 s and 5% of the idle timeout,
+    /// How old the last touch must be, where the policy does not say: the smaller of 60 s and 5% of the idle timeout,
     /// but not less than 1 s. A session may end early by at most that, never late.
     pub fn touch_threshold(idle_timeout: Duration) -> Duration {
         (idle_timeout / 20).clamp(Duration::from_secs(1), Duration::from_secs(60))

@@ -241,7 +241,7 @@ fn plan(
     policy: &Policy,
     now: Timestamp,
 ) -> Plan {
-    let touch = touch_due(record, now);
+    let touch = touch_due(record, policy, now);
     let write = match change {
         Some(mut change) => {
             // A write that happens anyway carries the touch along.
