@@ -239,7 +239,7 @@ impl Inner {
         let timed = outcome == Outcome::Answered && self.sessions.policy().renew_every.is_some();
         timed
             || found.via() != Via::Current
-            || touch_due(found.record(), self.sessions.now()).is_some()
+            || touch_due(found.record(), self.sessions.policy(), self.sessions.now()).is_some()
     }
 }
 
