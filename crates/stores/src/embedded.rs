@@ -1,0 +1,167 @@
+//! The embedded store: on local disk, in this process, on redb.
+//!
+//! One thread writes. Requests that arrive while it commits are done together in its next transaction, and each is
+//! answered only after that is synced to the disk; a kill loses nothing that was acknowledged. Reads come from a bounded
+//! map of decoded records, else from the committed state of the file, and never see what is under way. Touches are
+//! collected in memory, seen by readers at once, and written about once a second: what a crash can cost is that a
+//! session ends early by that much and the touch threshold.
+
+mod batch;
+mod error;
+mod file;
+mod hot;
+mod registry;
+mod revoke;
+mod sessions;
+mod shared;
+mod store;
+mod sweep;
+mod tables;
+mod view;
+mod writer;
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use cloakroom_core::store::StoreError;
+use redb::StorageBackend;
+use tokio::sync::mpsc;
+
+use self::batch::Batch;
+use self::error::{Fault, of_io, unavailable};
+use self::file::Opener;
+use self::shared::Shared;
+use self::writer::{Message, Writer, job};
+
+/// How much memory the store may use and how it groups its writes.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Bytes of file pages that the engine keeps in memory. Default 64 MiB.
+    pub cache_bytes: usize,
+    /// Bytes of decoded records that are kept in front of it. Default 64 MiB; 0 for none.
+    pub hot_bytes: usize,
+    /// Requests that wait for the writer at most; one more waits outside. Default 4,096.
+    pub queue: usize,
+    /// Requests that one transaction carries at most. Default 1,024.
+    pub batch: usize,
+    /// How long a touch waits at most before it is written. Default 1 s.
+    pub touch_every: Duration,
+    /// Touches that one transaction carries at most. Default 4,096.
+    pub touches: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self {
+            cache_bytes: 64 * MIB,
+            hot_bytes: 64 * MIB,
+            queue: 4096,
+            batch: 1024,
+            touch_every: Duration::from_secs(1),
+            touches: 4096,
+        }
+    }
+}
+
+/// Sessions, replay guard and registry in one file; see the module.
+///
+/// Dropping it writes what is batched and closes the file.
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
+    messages: Option<mpsc::Sender<Message>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in the directory `path`, and makes it (mode 0700) where it is missing.
+    ///
+    /// Takes milliseconds, whatever is in it. Blocks for that long.
+    ///
+    /// # Errors
+    /// Of kind `denied` where another process has it open, where the files may not be read or written, or where
+    /// another release wrote them; `corrupt` where they are damaged.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let opener = Opener::at(path.as_ref(), options.cache_bytes);
+        Self::start(opener, options)
+    }
+
+    /// Opens the store on a storage backend instead of a file: for tests that crash it.
+    ///
+    /// `make` is called again where the store recovers from a failure of the backend.
+    ///
+    /// # Errors
+    /// As [`EmbeddedStore::open`].
+    pub fn open_on<B: StorageBackend>(
+        make: impl Fn() -> io::Result<B> + Send + 'static,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        let opener = Opener::on(make, options.cache_bytes);
+        Self::start(opener, options)
+    }
+
+    fn start(opener: Opener, options: Options) -> Result<Self, StoreError> {
+        const WHAT: &str = "starting the writer";
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|error| of_io(error, WHAT))?;
+        let shared = Arc::new(Shared::new(options.hot_bytes));
+        let (messages, received) = mpsc::channel(options.queue.max(1));
+        let mut writer = Writer::new(Arc::clone(&shared), options, opener, received, runtime);
+        writer.open()?;
+        let writer = std::thread::Builder::new()
+            .name("cloakroom-store".into())
+            .spawn(move || writer.run())
+            .map_err(|error| of_io(error, WHAT))?;
+        Ok(Self {
+            shared,
+            messages: Some(messages),
+            writer: Some(writer),
+        })
+    }
+
+    /// Has `work` done in the writer's next transaction; the answer comes when that is kept.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let gone = || unavailable("the writer has stopped");
+        let messages = self.messages.as_ref().ok_or_else(gone)?;
+        let (job, answer) = job(work);
+        messages
+            .send(Message::Work(job))
+            .await
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Tells the writer, if it sleeps, that there is something to do.
+    fn wake(&self) {
+        if let Some(messages) = &self.messages {
+            // A full queue means that it is awake.
+            drop(messages.try_send(Message::Wake));
+        }
+    }
+}
+
+impl fmt::Debug for EmbeddedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedStore").finish_non_exhaustive()
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.messages = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer of the embedded store had panicked");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Opening the database file: where it lies, who may read it, and whether it is one of ours.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use cloakroom_core::store::{ErrorKind, StoreError};
+use redb::backends::FileBackend;
+use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError};
+
+use super::batch::open_tables;
+use super::error::{Fault, guarded, of_io, of_open};
+use super::tables::{FORMAT, META, seal, take_u64, unseal};
+
+const FILE: &str = "sessions.redb";
+
+type OpenDatabase = Box<dyn Fn(&Builder) -> Result<Database, StoreError> + Send>;
+
+/// Opens the database, also again after a failure.
+pub(super) struct Opener {
+    open: OpenDatabase,
+    path: Option<PathBuf>,
+    cache_bytes: usize,
+}
+
+/// An error and the path it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", path.display())]
+struct AtPath {
+    path: PathBuf,
+    source: StoreError,
+}
+
+/// A format of the tables that this release does not read.
+#[derive(Debug, thiserror::Error)]
+#[error("the tables have format {found}, this release reads format {FORMAT}")]
+struct WrongFormat {
+    found: u64,
+}
+
+impl Opener {
+    /// On the file in the directory `path`, which is made where it is missing.
+    pub(super) fn at(path: &Path, cache_bytes: usize) -> Self {
+        let folder = path.to_owned();
+        Self {
+            open: Box::new(move |builder| {
+                let file = open_file(&folder)
+                    .map_err(|error| of_io(error, "opening the database file"))?;
+                let backend = FileBackend::new(file).map_err(of_open)?;
+                builder.create_with_backend(backend).map_err(of_open)
+            }),
+            path: Some(path.join(FILE)),
+            cache_bytes,
+        }
+    }
+
+    /// On whatever `make` gives.
+    pub(super) fn on<B: StorageBackend>(
+        make: impl Fn() -> io::Result<B> + Send + 'static,
+        cache_bytes: usize,
+    ) -> Self {
+        Self {
+            open: Box::new(move |builder| {
+                let backend =
+                    make().map_err(|error| of_io(error, "opening the database's backend"))?;
+                builder.create_with_backend(backend).map_err(of_open)
+            }),
+            path: None,
+            cache_bytes,
+        }
+    }
+
+    /// Opens the database and makes its tables where it is new.
+    pub(super) fn open(&self) -> Result<Database, StoreError> {
+        self.open_here().map_err(|source| match &self.path {
+            None => source,
+            Some(path) => {
+                StoreError::new(source.kind(), "opening the embedded store").because(AtPath {
+                    path: path.clone(),
+                    source,
+                })
+            }
+        })
+    }
+
+    fn open_here(&self) -> Result<Database, StoreError> {
+        let mut builder = Builder::new();
+        builder.set_cache_size(self.cache_bytes);
+        let database =
+            guarded(|| (self.open)(&builder).map_err(Fault::Whole)).map_err(Fault::into_error)?;
+        guarded(|| prepare(&database)).map_err(Fault::into_error)?;
+        Ok(database)
+    }
+
+    /// Bytes of the file; zero where there is none.
+    pub(super) fn len(&self) -> u64 {
+        let path = self.path.as_ref();
+        path.and_then(|path| path.metadata().ok())
+            .map_or(0, |metadata| metadata.len())
+    }
+}
+
+/// Opens the file in `folder`; what is made is for its owner alone, and stays after a power cut.
+fn open_file(folder: &Path) -> io::Result<File> {
+    let path = folder.join(FILE);
+    if path.exists() {
+        return OpenOptions::new().read(true).write(true).open(path);
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    File::open(folder)?.sync_all()?;
+    if let Some(parent) = folder.parent().filter(|parent| parent.is_dir()) {
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(file)
+}
+
+/// Checks the format of the tables, or makes them in a new file.
+fn prepare(database: &Database) -> Result<(), Fault> {
+    const NAME: &str = "format";
+    let found = match database.begin_read()?.open_table(META) {
+        Ok(meta) => meta.get(NAME)?,
+        Err(TableError::TableDoesNotExist(_)) => None,
+        Err(other) => return Err(other.into()),
+    };
+    if let Some(row) = found {
+        let mut payload = unseal(NAME.as_bytes(), row.value(), "reading the format")?;
+        return match take_u64(&mut payload, "reading the format")? {
+            FORMAT => Ok(()),
+            found => Err(Fault::Own(
+                StoreError::new(ErrorKind::Denied, "a store of another release")
+                    .because(WrongFormat { found }),
+            )),
+        };
+    }
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    {
+        let mut tables = open_tables(&transaction)?;
+        let row = seal(NAME.as_bytes(), &[&FORMAT.to_be_bytes()]);
+        tables.meta.insert(NAME, &row[..])?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
