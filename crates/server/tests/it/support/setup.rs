@@ -1,11 +1,12 @@
 //! The folder, arguments and environment that a server or a command runs with.
 
-use super::Server;
+use super::{PATIENCE, Server};
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::Arc,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
@@ -67,13 +68,29 @@ impl Setup {
             .unwrap()
     }
 
-    /// Runs `serve` with the arguments of this setup where it is expected to fail at once.
+    /// Runs `serve` with the arguments of this setup where it is expected to fail at once; gives back the exit status
+    /// and standard error.
     pub(crate) fn fail_to_serve(&self) -> (i32, String) {
-        let output = self.serve_command().stdin(Stdio::null()).output().unwrap();
-        (
-            output.status.code().unwrap(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
+        let mut command = self.serve_command();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if started.elapsed() > PATIENCE {
+                child.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let output = child.wait_with_output().unwrap();
+        let status = output
+            .status
+            .code()
+            .expect("it serves, where it should have refused to");
+        (status, String::from_utf8(output.stderr).unwrap())
     }
 
     /// The binary, in the folder, without the environment of whoever runs the tests.
