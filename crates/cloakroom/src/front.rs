@@ -1,5 +1,7 @@
 //! How sessions meet HTTP: settings of the layer, beside those of the engine.
 
+mod sweeper;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ pub(crate) struct Front {
     pub(crate) transports: Transports,
     pub(crate) client_ip: Option<Arc<ClientIp>>,
     pub(crate) watch_every: Duration,
+    pub(crate) sweeper: Arc<sweeper::Sweeper>,
 }
 
 impl Default for Front {
@@ -29,6 +32,7 @@ impl Default for Front {
             client_ip: None,
             // Ends by other processes are seen within this; one load per open socket and interval is little.
             watch_every: Duration::from_secs(5),
+            sweeper: Arc::default(),
         }
     }
 }

@@ -177,6 +177,7 @@ impl Inner {
         if !matches!(self.state.lock().basis, Basis::Unread) {
             return Ok(());
         }
+        self.sessions.sweep_if_due();
         let basis = match &self.request.presented {
             Presented::Token { token, .. } => match self.sessions.open(token).await? {
                 Resolved::Live(found) => Basis::Live(found),
