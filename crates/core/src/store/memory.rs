@@ -1,1 +1,228 @@
-//! The memory store (being written).
+//! The memory store: RAM reserved beforehand, and never more than that.
+//!
+//! Linearizable, not durable. Every session is charged what it costs, record, index entries and queue entries included.
+//! Where the reservation is full, expired sessions go first, then anonymous ones, least recently used first; never one
+//! with a subject. With nothing left to evict, the newest is refused.
+
+mod account;
+mod index;
+mod ops;
+mod registry;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use parking_lot::Mutex;
+
+pub use registry::MemoryRegistry;
+
+use super::{
+    Clock, Consistency, Created, Cursor, Deleted, Expect, Listed, Loaded, Profile, ReplayGuard,
+    Revoked, Scope, Store, StoreError, SubjectIndex, Swept, Touched, Updated,
+};
+use crate::change::Change;
+use crate::policy::SubjectLimit;
+use crate::record::{Activity, Epoch, Record};
+use crate::time::Timestamp;
+use crate::token::SessionId;
+use state::State;
+
+/// Bytes in a mebibyte: `MemoryStore::reserve(64 * MIB)`.
+pub const MIB: usize = 1024 * 1024;
+
+/// What happens when the reservation is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Full {
+    /// Anonymous sessions go, least recently used first.
+    #[default]
+    Evict,
+    /// Nothing goes; one more is refused.
+    Reject,
+}
+
+/// Counts of a [`MemoryStore`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Sessions kept, expired ones that were not yet swept included.
+    pub sessions: usize,
+    /// Those without a subject.
+    pub anonymous: usize,
+    /// Bytes charged.
+    pub used: usize,
+    /// Bytes reserved.
+    pub reserved: usize,
+    /// Live sessions that were evicted so far.
+    pub evicted: u64,
+}
+
+/// Sessions in reserved RAM.
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+/// Settings of a [`MemoryStore`].
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryBuilder {
+    reserve: usize,
+    max_sessions: usize,
+    full: Full,
+}
+
+impl MemoryBuilder {
+    /// Bytes that sessions may take together. Default 64 MiB.
+    #[must_use]
+    pub fn reserve(mut self, bytes: usize) -> Self {
+        self.reserve = bytes;
+        self
+    }
+
+    /// How many sessions there may be at once; default no limit but the reservation. 1 suits a device's admin page.
+    #[must_use]
+    pub fn max_sessions(mut self, sessions: usize) -> Self {
+        self.max_sessions = sessions;
+        self
+    }
+
+    /// What happens when it is full. Default [`Full::Evict`].
+    #[must_use]
+    pub fn full(mut self, full: Full) -> Self {
+        self.full = full;
+        self
+    }
+
+    /// The store.
+    pub fn build(self) -> MemoryStore {
+        MemoryStore {
+            state: Mutex::new(State::new(self.reserve, self.max_sessions, self.full)),
+        }
+    }
+}
+
+impl MemoryStore {
+    /// A store that takes at most `bytes` for its sessions.
+    pub fn reserve(bytes: usize) -> Self {
+        Self::builder().reserve(bytes).build()
+    }
+
+    /// Starts from the defaults.
+    pub fn builder() -> MemoryBuilder {
+        MemoryBuilder {
+            reserve: 64 * MIB,
+            max_sessions: usize::MAX,
+            full: Full::Evict,
+        }
+    }
+
+    /// Counts.
+    pub fn stats(&self) -> Stats {
+        self.state.lock().stats()
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MemoryStore").field(&self.stats()).finish()
+    }
+}
+
+// All work is done under one short lock and is ready at once; nothing waits while it is held.
+impl Store for MemoryStore {
+    fn profile(&self) -> Profile {
+        Profile {
+            name: "memory",
+            consistency: Consistency::Linearizable,
+            durable: false,
+            shared: false,
+            clock: Clock::Caller,
+        }
+    }
+
+    async fn create(
+        &self,
+        record: Record,
+        limit: SubjectLimit,
+        now: Timestamp,
+    ) -> Result<Created, StoreError> {
+        self.state.lock().create(&record, limit, now)
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+        self.state.lock().load(id)
+    }
+
+    async fn update(
+        &self,
+        id: SessionId,
+        expect: Expect,
+        change: Change,
+        limit: SubjectLimit,
+        now: Timestamp,
+    ) -> Result<Updated, StoreError> {
+        self.state.lock().update(id, expect, &change, limit, now)
+    }
+
+    async fn touch(
+        &self,
+        id: SessionId,
+        activity: Activity,
+        now: Timestamp,
+    ) -> Result<Touched, StoreError> {
+        Ok(self.state.lock().touch(id, activity, now))
+    }
+
+    async fn delete(&self, id: SessionId) -> Result<Deleted, StoreError> {
+        self.state.lock().delete(id)
+    }
+
+    async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept, StoreError> {
+        Ok(self.state.lock().sweep(now, limit))
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl SubjectIndex for MemoryStore {
+    async fn epoch(&self) -> Result<Epoch, StoreError> {
+        Ok(self.state.lock().index.epoch())
+    }
+
+    async fn list(
+        &self,
+        scope: Scope,
+        cursor: Option<Cursor>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Listed, StoreError> {
+        self.state.lock().list(&scope, cursor, limit, now)
+    }
+
+    async fn revoke_all(
+        &self,
+        scope: Scope,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Revoked, StoreError> {
+        self.state.lock().revoke_all(&scope, except, now)
+    }
+}
+
+impl ReplayGuard for MemoryStore {
+    async fn first_seen(
+        &self,
+        key: &[u8],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.state.lock().first_seen(key, until, now)
+    }
+}

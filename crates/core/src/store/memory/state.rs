@@ -1,0 +1,194 @@
+//! Everything under the store's one lock, and the accounting that every change goes through.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hashbrown::HashMap as FastMap;
+
+use super::index::Index;
+use super::{Full, Stats, account};
+use crate::record::{Activity, Record};
+use crate::store::{ErrorKind, Loaded, StoreError};
+use crate::time::Timestamp;
+use crate::token::SessionId;
+
+pub(super) struct State {
+    pub(super) slots: FastMap<SessionId, Slot, foldhash::fast::RandomState>,
+    pub(super) index: Index,
+    /// Sessions by deadline: what a sweep clears first.
+    pub(super) deadlines: BTreeSet<(Timestamp, SessionId)>,
+    /// Anonymous sessions by last use: what goes first when it is full.
+    by_use: BTreeMap<u64, SessionId>,
+    uses: u64,
+    pub(super) replay: HashMap<Box<[u8]>, Timestamp>,
+    pub(super) replay_until: BTreeSet<(Timestamp, Box<[u8]>)>,
+    /// The longest life of any session there ever was: how long a not-before must be kept.
+    pub(super) longest: Timestamp,
+    pub(super) used: usize,
+    reserve: usize,
+    max_sessions: usize,
+    full: Full,
+    evicted: u64,
+}
+
+pub(super) struct Slot {
+    encoded: Bytes,
+    pub(super) activity: Activity,
+    pub(super) deadline: Timestamp,
+    /// Its place in the queue by use; `None` with a subject.
+    place: Option<u64>,
+    cost: usize,
+}
+
+impl State {
+    pub(super) fn new(reserve: usize, max_sessions: usize, full: Full) -> Self {
+        Self {
+            slots: FastMap::default(),
+            index: Index::default(),
+            deadlines: BTreeSet::new(),
+            by_use: BTreeMap::new(),
+            uses: 0,
+            replay: HashMap::new(),
+            replay_until: BTreeSet::new(),
+            longest: Timestamp::EPOCH,
+            used: 0,
+            reserve,
+            max_sessions,
+            full,
+            evicted: 0,
+        }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            sessions: self.slots.len(),
+            anonymous: self.by_use.len(),
+            used: self.used,
+            reserved: self.reserve,
+            evicted: self.evicted,
+        }
+    }
+
+    /// The record as it stands, touches included.
+    pub(super) fn record(&self, id: SessionId) -> Result<Option<Record>, StoreError> {
+        let Some(slot) = self.slots.get(&id) else {
+            return Ok(None);
+        };
+        let mut record = Record::decode(id, &slot.encoded)?;
+        record.activity = slot.activity;
+        Ok(Some(record))
+    }
+
+    pub(super) fn loaded(&self, record: Record) -> Loaded {
+        let not_before = self.index.not_before(&record.security);
+        Loaded {
+            record: Arc::new(record),
+            not_before,
+            store_now: None,
+        }
+    }
+
+    /// Puts a record in, in place of an older one with its id, if there is room or room can be made.
+    pub(super) fn put(&mut self, record: &Record, now: Timestamp) -> Result<(), StoreError> {
+        let encoded = record.encode();
+        let cost = account::session(record, encoded.len());
+        let old = self.slots.get(&record.id).map(|slot| slot.cost);
+        self.make_room(
+            cost.saturating_sub(old.unwrap_or(0)),
+            usize::from(old.is_none()),
+            record.id,
+            now,
+        )?;
+        self.take(record.id)?;
+        self.longest = self.longest.max(record.security.hard_cap);
+        let place = record
+            .security
+            .subject
+            .is_none()
+            .then(|| self.next_use(record.id));
+        let deadline = record.deadline();
+        self.deadlines.insert((deadline, record.id));
+        self.index.add(record.id, &record.security);
+        self.used += cost;
+        let slot = Slot {
+            encoded,
+            activity: record.activity,
+            deadline,
+            place,
+            cost,
+        };
+        self.slots.insert(record.id, slot);
+        Ok(())
+    }
+
+    /// Takes a record out with all its entries.
+    pub(super) fn take(&mut self, id: SessionId) -> Result<Option<Record>, StoreError> {
+        let Some(record) = self.record(id)? else {
+            return Ok(None);
+        };
+        if let Some(slot) = self.slots.remove(&id) {
+            self.deadlines.remove(&(slot.deadline, id));
+            slot.place.map(|place| self.by_use.remove(&place));
+            self.used -= slot.cost;
+        }
+        self.index.remove(id, &record.security);
+        Ok(Some(record))
+    }
+
+    /// Notes a use in the queue, and a new deadline.
+    pub(super) fn used_again(&mut self, id: SessionId, activity: Activity, deadline: Timestamp) {
+        let place = self.slots.get(&id).and_then(|slot| slot.place);
+        let place = place.map(|place| {
+            self.by_use.remove(&place);
+            self.next_use(id)
+        });
+        if let Some(slot) = self.slots.get_mut(&id) {
+            self.deadlines.remove(&(slot.deadline, id));
+            self.deadlines.insert((deadline, id));
+            (slot.activity, slot.deadline, slot.place) = (activity, deadline, place);
+        }
+    }
+
+    fn next_use(&mut self, id: SessionId) -> u64 {
+        self.uses += 1;
+        self.by_use.insert(self.uses, id);
+        self.uses
+    }
+
+    /// Makes room for `bytes` and `sessions` more, sparing the session they are for.
+    pub(super) fn make_room(
+        &mut self,
+        bytes: usize,
+        sessions: usize,
+        spare: SessionId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        while !self.fits(bytes, sessions) {
+            let expired = self
+                .deadlines
+                .first()
+                .filter(|(deadline, id)| *deadline <= now && *id != spare);
+            let victim = match (expired, self.full) {
+                (Some((_, id)), _) => *id,
+                (None, Full::Evict) => {
+                    let victim = self.by_use.values().copied().find(|id| *id != spare);
+                    self.evicted += u64::from(victim.is_some());
+                    victim.ok_or(FULL)?
+                }
+                (None, Full::Reject) => return Err(FULL),
+            };
+            self.take(victim)?;
+        }
+        Ok(())
+    }
+
+    fn fits(&self, bytes: usize, sessions: usize) -> bool {
+        self.used + bytes <= self.reserve && self.slots.len() + sessions <= self.max_sessions
+    }
+}
+
+const FULL: StoreError = StoreError::new(
+    ErrorKind::Full,
+    "the reserved memory is taken by live sessions",
+);

@@ -1,0 +1,1 @@
+//! Tests of what the suite cannot see: accounting and eviction.
