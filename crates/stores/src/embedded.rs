@@ -105,24 +105,33 @@ impl EmbeddedStore {
     }
 
     fn start(opener: Opener, options: Options) -> Result<Self, StoreError> {
-        const WHAT: &str = "starting the writer";
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .map_err(|error| of_io(error, WHAT))?;
         let shared = Arc::new(Shared::new(options.hot_bytes));
         let (messages, received) = mpsc::channel(options.queue.max(1));
-        let mut writer = Writer::new(Arc::clone(&shared), options, opener, received, runtime);
-        writer.open()?;
-        let writer = std::thread::Builder::new()
-            .name("cloakroom-store".into())
-            .spawn(move || writer.run())
-            .map_err(|error| of_io(error, WHAT))?;
-        Ok(Self {
+        let (opened, is_open) = std::sync::mpsc::sync_channel(1);
+        let writer = {
+            let shared = Arc::clone(&shared);
+            // The file is opened there too: the caller's thread may be one that must not own a runtime.
+            let write = move || match Writer::open(shared, options, opener, received) {
+                Ok(writer) => {
+                    drop(opened.send(Ok(())));
+                    writer.run();
+                }
+                Err(error) => drop(opened.send(Err(error))),
+            };
+            let thread = std::thread::Builder::new().name("cloakroom-store".into());
+            thread
+                .spawn(write)
+                .map_err(|error| of_io(error, "starting the writer"))?
+        };
+        let store = Self {
             shared,
             messages: Some(messages),
             writer: Some(writer),
-        })
+        };
+        is_open
+            .recv()
+            .unwrap_or_else(|_| Err(unavailable("the writer has stopped")))?;
+        Ok(store)
     }
 
     /// Has `work` done in the writer's next transaction; the answer comes when that is kept.

@@ -1,6 +1,6 @@
 //! Opening the database file: where it lies, who may read it, and whether it is one of ours.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use super::error::{Fault, guarded, of_io, of_open};
 use super::tables::{FORMAT, META, seal, take_u64, unseal};
 
 const FILE: &str = "sessions.redb";
+const UNFINISHED: &str = ".new";
 
 type OpenDatabase = Box<dyn Fn(&Builder) -> Result<Database, StoreError> + Send>;
 
@@ -44,12 +45,7 @@ impl Opener {
     pub(super) fn at(path: &Path, cache_bytes: usize) -> Self {
         let folder = path.to_owned();
         Self {
-            open: Box::new(move |builder| {
-                let file = open_file(&folder)
-                    .map_err(|error| of_io(error, "opening the database file"))?;
-                let backend = FileBackend::new(file).map_err(of_open)?;
-                builder.create_with_backend(backend).map_err(of_open)
-            }),
+            open: Box::new(move |builder| open_in(&folder, builder)),
             path: Some(path.join(FILE)),
             cache_bytes,
         }
@@ -101,28 +97,75 @@ impl Opener {
     }
 }
 
-/// Opens the file in `folder`; what is made is for its owner alone, and stays after a power cut.
-fn open_file(folder: &Path) -> io::Result<File> {
+/// Opens the database in `folder`, and makes both where they are missing.
+fn open_in(folder: &Path, builder: &Builder) -> Result<Database, StoreError> {
     let path = folder.join(FILE);
-    if path.exists() {
-        return OpenOptions::new().read(true).write(true).open(path);
+    if !path.exists() {
+        make(folder, &path, builder)?;
     }
+    let opened = open_file(&path, OpenOptions::new().read(true).write(true), builder)?;
+    remove_left_over(folder);
+    Ok(opened)
+}
+
+fn open_file(
+    path: &Path,
+    options: &OpenOptions,
+    builder: &Builder,
+) -> Result<Database, StoreError> {
+    let file = options
+        .open(path)
+        .map_err(|error| of_io(error, "opening the database file"))?;
+    let backend = FileBackend::new(file).map_err(of_open)?;
+    builder.create_with_backend(backend).map_err(of_open)
+}
+
+/// Makes a database under another name and moves it into place when it is whole, so that a crash on the first start does
+/// not leave half a file; it is for its owner alone.
+fn make(folder: &Path, path: &Path, builder: &Builder) -> Result<(), StoreError> {
+    let of = |error| of_io(error, "making the database file");
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(folder)?;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)?;
-    File::open(folder)?.sync_all()?;
-    if let Some(parent) = folder.parent().filter(|parent| parent.is_dir()) {
-        File::open(parent)?.sync_all()?;
+        .create(folder)
+        .map_err(of)?;
+    let unfinished = folder.join(format!("{FILE}.{}{UNFINISHED}", std::process::id()));
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(true);
+    let database = open_file(&unfinished, options.mode(0o600), builder)?;
+    prepare(&database).map_err(Fault::into_error)?;
+    drop(database);
+    // A link, because it fails where another process was faster, whose file must not be replaced.
+    let placed = match fs::hard_link(&unfinished, path) {
+        Ok(()) => fs::remove_file(&unfinished),
+        Err(_) if path.exists() => Ok(()),
+        // A file system without links.
+        Err(_) => fs::rename(&unfinished, path),
+    };
+    placed.map_err(of)?;
+    // The names stay after a power cut too.
+    let folders = [Some(folder), folder.parent()];
+    for folder in folders.into_iter().flatten().filter(|it| it.is_dir()) {
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(of)?;
     }
-    Ok(file)
+    Ok(())
+}
+
+/// What first starts that were killed have left.
+fn remove_left_over(folder: &Path) {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in names {
+        let name = entry.file_name();
+        let ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(FILE) && name.ends_with(UNFINISHED));
+        if ours {
+            // Of no consequence: it takes a few kilobytes.
+            drop(fs::remove_file(entry.path()));
+        }
+    }
 }
 
 /// Checks the format of the tables, or makes them in a new file.

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Options;
 use super::batch::{Batch, Counters, Effects, KINDS};
-use super::error::{Fault, guarded, unavailable};
+use super::error::{Fault, guarded, of_io, unavailable};
 use super::file::Opener;
 use super::revoke::Purge;
 use super::sessions::write_touches;
@@ -95,11 +95,12 @@ where
 
 /// See the module.
 pub(super) struct Writer {
-    pub(super) shared: Arc<Shared>,
-    pub(super) options: Options,
-    pub(super) opener: Opener,
-    pub(super) messages: mpsc::Receiver<Message>,
-    pub(super) runtime: Runtime,
+    shared: Arc<Shared>,
+    options: Options,
+    opener: Opener,
+    messages: mpsc::Receiver<Message>,
+    /// For waits with an end.
+    runtime: Runtime,
     database: Option<Database>,
     counters: Counters,
     purges: Vec<Purge>,
@@ -109,14 +110,18 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(
+    /// Opens the file and shows what is in it.
+    pub(super) fn open(
         shared: Arc<Shared>,
         options: Options,
         opener: Opener,
         messages: mpsc::Receiver<Message>,
-        runtime: Runtime,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, StoreError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|error| of_io(error, "starting the writer"))?;
+        let mut writer = Self {
             shared,
             options,
             opener,
@@ -128,11 +133,12 @@ impl Writer {
             touches_written: Instant::now(),
             failed: None,
             commits: 0,
-        }
+        };
+        writer.open_file()?;
+        Ok(writer)
     }
 
-    /// Opens the file and shows what is in it.
-    pub(super) fn open(&mut self) -> Result<(), StoreError> {
+    fn open_file(&mut self) -> Result<(), StoreError> {
         let database = self.opener.open()?;
         let shown = guarded(|| {
             let transaction = database.begin_read()?;
@@ -334,7 +340,7 @@ impl Writer {
         }
         self.shared.show(None);
         self.database = None;
-        let opened = self.open();
+        let opened = self.open_file();
         self.failed = opened.is_err().then(Instant::now);
         opened
     }
