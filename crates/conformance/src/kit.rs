@@ -3,13 +3,17 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use cloakroom_core::lifecycle::{Opened, open};
-use cloakroom_core::store::{Consistency, Created, Expect, Loaded, Store, Updated};
-use cloakroom_core::{Change, Record, SessionId, SubjectLimit, Timestamp};
+use cloakroom_core::lifecycle::{Opened, Proof, authenticate, open};
+use cloakroom_core::record::Epoch;
+use cloakroom_core::store::{
+    Consistency, Created, Expect, Loaded, Scope, Store, SubjectIndex, Updated,
+};
+use cloakroom_core::{Change, Policy, Record, SessionId, SubjectLimit, Timestamp};
 use tokio::sync::Barrier;
 
 use crate::fixture::{Fixture, Offered};
-use crate::verdict::{Checked, Stop, answers};
+use crate::samples;
+use crate::verdict::{Checked, Stop, answers, ensure};
 
 /// Skips the case unless the store orders all operations on a session.
 pub(crate) fn linearizable<F: Fixture>(fixture: &F) -> Checked {
@@ -129,4 +133,70 @@ where
         answers.push(answer?);
     }
     Ok(answers)
+}
+
+/// The epoch that a proof which begins now is stamped with.
+pub(crate) async fn epoch<S: SubjectIndex>(store: &S) -> Result<Epoch, Stop> {
+    Ok(store.epoch().await?)
+}
+
+/// The ids of all live sessions of `scope`, page by page; each page ascending and within the limit, each id once.
+pub(crate) async fn list_all<S: SubjectIndex>(
+    store: &S,
+    scope: &Scope,
+    page: usize,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, Stop> {
+    let mut ids: Vec<SessionId> = Vec::new();
+    let mut cursor = None;
+    loop {
+        let listed = store.list(scope.clone(), cursor, page, now).await?;
+        ensure!(listed.records.len() <= page, "a page is longer than asked");
+        for record in &listed.records {
+            let ascends = ids.last().is_none_or(|last| *last < record.id);
+            ensure!(
+                ascends,
+                "a listing is not ascending or gives a session twice"
+            );
+            ids.push(record.id);
+        }
+        match listed.next {
+            None => return Ok(ids),
+            next if next == cursor => {
+                return Err(Stop::Failed("a listing does not move on".into()));
+            }
+            next => cursor = next,
+        }
+    }
+}
+
+/// What a change brings that logs `record` in as `subject`, whose proof began at `admitted`.
+pub(crate) fn login(record: &Record, subject: &str, admitted: Epoch, now: Timestamp) -> Change {
+    let proof = Proof::of(samples::subject(subject));
+    let policy = Policy::default();
+    authenticate(record, &proof, admitted, &policy, now, &rand::random()).change
+}
+
+/// All live sessions of `subject` in every application.
+pub(crate) fn everywhere(subject: &str) -> Scope {
+    Scope::Subject {
+        app: None,
+        subject: samples::subject(subject),
+    }
+}
+
+/// Sorted, to compare with a listing.
+pub(crate) fn sorted(ids: impl IntoIterator<Item = SessionId>) -> Vec<SessionId> {
+    let mut ids: Vec<_> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// How many rounds a race is run: more with `CLOAKROOM_SOAK=1`.
+pub(crate) fn rounds(few: usize) -> usize {
+    if std::env::var_os("CLOAKROOM_SOAK").is_some_and(|value| value == "1") {
+        few * 20
+    } else {
+        few
+    }
 }
