@@ -1,1 +1,13 @@
-//! The real-proxy (nginx, Caddy) and real-browser (Chromium) tests live here; being written.
+//! Real proxies (nginx, Caddy) with the configurations of `docs/proxies`, in front of web applications that nobody
+//! here wrote, driven by real Chromium and curl. A person logs in once and stays logged in.
+
+mod browser;
+mod caddy;
+mod caddy_domain;
+mod curl;
+mod headers;
+mod nginx;
+mod ports;
+mod program;
+mod site;
+mod steps;

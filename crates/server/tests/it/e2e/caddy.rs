@@ -1,0 +1,236 @@
+//! Two hosts behind Caddy (`forward_auth`), each with a cookie of its own: a login for one serves the other through a
+//! single-use code.
+
+use super::{
+    browser::Browsers,
+    curl::{Answer, Curl},
+    site::{ADA, HOST_COOKIE, Site},
+    steps::{DEEP, app_knows, is_sent_to_login, logs_in, logs_out_all_others},
+};
+use std::collections::BTreeMap;
+
+const FIRST: &str = "app1.test";
+const SECOND: &str = "app2.test";
+const FILES: &str = "/reports/?order=name&q=a%26b";
+
+/// The login at the second host leads through the first and back; then the first is open too, and a logout from
+/// another browser ends both.
+#[tokio::test]
+async fn one_login_serves_two_hosts_and_one_logout_ends_both() {
+    let (mut site, browsers) = (Site::caddy().await, Browsers::start().await);
+    let (browser, other) = (browsers.open().await, browsers.open().await);
+    is_sent_to_login(&site, &browser, (SECOND, FILES), FIRST).await;
+    logs_in(&site, &browser, (SECOND, FILES)).await;
+    browser.read("june.txt").await;
+    browser.visit(&site.url(FIRST, DEEP)).await;
+    browser.arrive(&site.url(FIRST, DEEP)).await;
+    app_knows(&browser, "ada").await;
+    for host in [FIRST, SECOND] {
+        let kept = browser.cookie(HOST_COOKIE, host).await.unwrap();
+        assert_eq!(
+            (kept.path.as_str(), kept.same_site.as_str()),
+            ("/", "Lax"),
+            "{host}"
+        );
+        assert!(kept.secure && kept.http_only && kept.session, "{kept:?}");
+    }
+    site.kill9();
+    site.restart().await;
+    browser.visit(&site.url(SECOND, FILES)).await;
+    browser.read("june.txt").await;
+
+    is_sent_to_login(&site, &other, (FIRST, "/"), FIRST).await;
+    logs_in(&site, &other, (FIRST, "/")).await;
+    // Without a password at the second host.
+    other.visit(&site.url(SECOND, FILES)).await;
+    other.arrive(&site.url(SECOND, FILES)).await;
+    other.read("june.txt").await;
+    logs_out_all_others(&site, &other, FIRST).await;
+    for (host, page) in [(SECOND, FILES), (FIRST, DEEP)] {
+        is_sent_to_login(&site, &browser, (host, page), FIRST).await;
+    }
+    for (host, page) in [(SECOND, FILES), (FIRST, DEEP)] {
+        other.visit(&site.url(host, page)).await;
+        other.arrive(&site.url(host, page)).await;
+    }
+}
+
+fn logged_in_at_first(site: &Site) -> Curl {
+    let client = site.curl();
+    let page = site.url(FIRST, "/");
+    let answer = client.log_in(&site.url(FIRST, "/_auth/login"), ADA.0, ADA.1, &page);
+    assert_eq!(answer.status, 303, "{answer:?}");
+    client
+}
+
+/// The way to the second host is short, and its code opens nothing a second time or on another host.
+#[tokio::test]
+async fn the_code_between_hosts_is_used_once_and_there_is_no_loop() {
+    let site = Site::caddy().await;
+    let (client, stranger) = (logged_in_at_first(&site), site.curl());
+    let start = site.url(SECOND, FILES);
+    let to_login = client.get(&start);
+    assert_eq!(to_login.status, 302);
+    let to_callback = client.get(to_login.header("Location"));
+    let callback = to_callback.header("Location").to_owned();
+    assert!(
+        callback.starts_with(&site.url(SECOND, "/_auth/callback?")),
+        "{to_callback:?}"
+    );
+    let elsewhere = stranger.get(&callback.replace(SECOND, FIRST));
+    assert!(
+        elsewhere.header("Set-Cookie").is_empty(),
+        "a code for another host: {elsewhere:?}"
+    );
+
+    let client = logged_in_at_first(&site);
+    let arrived = client.follow(&start);
+    assert_eq!(
+        (arrived.status, arrived.url.as_str()),
+        (200, start.as_str())
+    );
+    assert!(arrived.redirects <= 3, "{} redirects", arrived.redirects);
+    assert!(arrived.body.contains("june.txt"), "{arrived:?}");
+
+    let callback = client_callback(&site, &logged_in_at_first(&site));
+    let once = site.curl();
+    assert!(
+        once.get(&callback)
+            .header("Set-Cookie")
+            .starts_with(HOST_COOKIE)
+    );
+    let twice = site.curl().get(&callback);
+    assert!(
+        twice.header("Set-Cookie").is_empty() && twice.status != 200,
+        "{twice:?}"
+    );
+}
+
+fn client_callback(site: &Site, client: &Curl) -> String {
+    let to_login = client.get(&site.url(SECOND, FILES));
+    client
+        .get(to_login.header("Location"))
+        .header("Location")
+        .to_owned()
+}
+
+/// A browser that takes no cookie at the second host ends at a page, not in a circle.
+#[tokio::test]
+async fn a_browser_that_refuses_the_cookie_of_one_host_runs_in_no_circle() {
+    let site = Site::caddy().await;
+    let client = logged_in_at_first(&site);
+    let mut visits: BTreeMap<String, u32> = BTreeMap::new();
+    let mut url = site.url(SECOND, FILES);
+    for _ in 0..12 {
+        *visits.entry(url.clone()).or_default() += 1;
+        let answer = if url.contains(SECOND) {
+            site.curl().get(&url)
+        } else {
+            client.get(&url)
+        };
+        if !matches!(answer.status, 301..=399) {
+            return;
+        }
+        answer.header("Location").clone_into(&mut url);
+    }
+    panic!("a circle: {visits:#?}");
+}
+
+/// A login leads nowhere but to the hosts that are configured, however the address is dressed up.
+#[tokio::test]
+async fn there_is_no_open_redirect() {
+    let site = Site::caddy().await;
+    let allowed = [site.url(FIRST, "/"), site.url(SECOND, "/")];
+    for target in hostile_targets(&site) {
+        let fresh = site
+            .curl()
+            .log_in(&site.url(FIRST, "/_auth/login"), ADA.0, ADA.1, &target);
+        stays_with(&allowed, &target, &fresh);
+        let query = format!("return_to={target}");
+        let login = site.url(FIRST, "/_auth/login");
+        let known = logged_in_at_first(&site);
+        let known = known.run(&[
+            "-G",
+            "--data-urlencode",
+            &query,
+            "-H",
+            "Accept: text/html",
+            &login,
+        ]);
+        stays_with(&allowed, &target, &known);
+        let form = site.curl().run(&["-G", "--data-urlencode", &query, &login]);
+        stays_with(&allowed, &target, &form);
+    }
+}
+
+fn hostile_targets(site: &Site) -> Vec<String> {
+    let port = site.url(FIRST, "").rsplit(':').next().unwrap().to_owned();
+    let fixed = [
+        "https://evil.test/",
+        "//evil.test/",
+        "///evil.test/",
+        "/\\evil.test/",
+        "\\\\evil.test/",
+        "\\/evil.test",
+        "https:evil.test",
+        "https:/evil.test",
+        "https:\\\\evil.test/",
+        "http://app1.test/",
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "data:text/html,x",
+        "/\t/evil.test/",
+        "/\n/evil.test/",
+        "\t//evil.test",
+        " //evil.test",
+        "https://app1.test.evil.test/",
+        "https://evil.test#https://app1.test/",
+        "/%0d%0aLocation:https://evil.test/",
+        "/..//evil.test/",
+        "/.//evil.test",
+        "blob:https://app1.test/x",
+        "https://app1.test\u{ff0e}evil.test/",
+    ];
+    let with_port = [
+        format!("https://app1.test:{port}@evil.test/"),
+        format!("https://app1.test:{port}\\@evil.test/"),
+        format!("https://evil.test\\@app1.test:{port}/"),
+        format!("https://me:secret@evil.test:{port}/"),
+        format!("https://evil.test:{port}/"),
+        format!("https://evil.test/?https://app1.test:{port}/"),
+        format!("http://app1.test:{port}/"),
+    ];
+    fixed
+        .map(str::to_owned)
+        .into_iter()
+        .chain(with_port)
+        .collect()
+}
+
+/// Whatever the answer is, a browser stays with our hosts: judged as browsers read addresses (WHATWG URL).
+fn stays_with(allowed: &[String], target: &str, answer: &Answer) {
+    assert!(answer.status < 500, "{target:?}: {answer:?}");
+    assert!(
+        answer.headers("Location").count() <= 1,
+        "{target:?}: {answer:?}"
+    );
+    let base = url::Url::parse(&answer.url).unwrap();
+    for location in answer.headers("Location") {
+        let leads = base.join(location).unwrap();
+        let fine = allowed.iter().any(|home| leads.as_str().starts_with(home));
+        assert!(
+            fine && leads.username().is_empty(),
+            "{target:?} leads to {location:?}"
+        );
+    }
+    assert!(
+        !answer.header("Refresh").contains("evil"),
+        "{target:?}: {answer:?}"
+    );
+    // The form may hold what was asked for only where it would be followed.
+    assert!(
+        !answer.body.contains("javascript:alert"),
+        "{target:?}: {}",
+        answer.body
+    );
+}
