@@ -3,7 +3,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod directory;
 pub mod http;
+pub mod keep;
 pub mod observe;
 pub mod openapi;
 pub mod router;

@@ -2,19 +2,23 @@
 
 use crate::{
     config::{Config, WebOrigin},
+    keep::Keep,
     observe::{Health, Metrics},
     serve::{DataDir, Shutdown},
 };
-use std::{net::SocketAddr, sync::Arc};
+use cloakroom::Sessions;
+use cloakroom_core::store::DynRegistry;
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 /// The state of the application; cloning it is cheap.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AppState(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     config: Config,
     public: WebOrigin,
+    // Before the directory's lock, so that files are closed before another process may open them.
+    keep: Keep,
     data_dir: Option<DataDir>,
     health: Health,
     metrics: Metrics,
@@ -28,7 +32,6 @@ impl AppState {
     ///
     /// # Errors
     /// What could not be opened, as one line for the operator.
-    #[expect(clippy::unused_async, reason = "stores open asynchronously")]
     pub async fn open(
         config: Config,
         data_dir: Option<DataDir>,
@@ -37,9 +40,16 @@ impl AppState {
         let public = config.server.public_origin(bound);
         let (health, metrics, shutdown) =
             (Health::default(), Metrics::install(), Shutdown::default());
+        let keep = Keep::open(
+            &config,
+            data_dir.as_ref(),
+            config.server.cookies_are_secure(),
+        )
+        .await?;
         Ok(Self(Arc::new(Inner {
             config,
             public,
+            keep,
             data_dir,
             health,
             metrics,
@@ -57,6 +67,24 @@ impl AppState {
     #[must_use]
     pub fn public_origin(&self) -> &WebOrigin {
         &self.0.public
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.keep.sessions
+    }
+
+    /// People, API keys, codes and settings.
+    #[must_use]
+    pub fn registry(&self) -> &DynRegistry {
+        &self.0.keep.registry
+    }
+
+    /// Everything that is kept.
+    #[must_use]
+    pub fn keep(&self) -> &Keep {
+        &self.0.keep
     }
 
     /// The data directory; `None` with `--ephemeral`.
@@ -81,5 +109,13 @@ impl AppState {
     #[must_use]
     pub fn shutdown(&self) -> &Shutdown {
         &self.0.shutdown
+    }
+}
+
+impl fmt::Debug for AppState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppState")
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
     }
 }
