@@ -1,0 +1,12 @@
+//! The library as its users see it: axum, tower, and every scenario that a session layer should survive.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod extract;
+mod guard;
+mod layer;
+mod scenarios;
+mod session;
+mod support;
+mod transports;
+mod waiting;
