@@ -68,11 +68,12 @@ pub async fn s_16_damage_is_an_error<F: Fixture>(mut fixture: F) -> Checked {
         .await;
     let _ = store.sweep(fixture.now(), 10).await;
     let _ = store.delete(record.id).await;
-    let revoked = store
+    let _ = store
         .revoke_all(Scope::Everything, None, fixture.now())
         .await;
-    let _ = revoked;
-    create(&*store, &Sample::new(fixture.now()).record(), fixture.now()).await?;
+    let epoch = kit::epoch(&*store).await?;
+    let fresh = Sample::new(fixture.now()).of("ann", epoch).record();
+    create(&*store, &fresh, fixture.now()).await?;
     Ok(())
 }
 

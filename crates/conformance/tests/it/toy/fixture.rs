@@ -1,5 +1,6 @@
 //! The toy under test.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,27 +12,33 @@ use cloakroom_core::{SessionId, Timestamp};
 use super::state::locked;
 use super::{Flaw, Toy};
 
-/// A toy with the flaw of that number.
-pub(crate) struct ToyFixture<const FLAW: u8> {
+thread_local! {
+    /// The flaw of the toys that are opened next on this thread. Not a type parameter: the suite would be compiled anew
+    /// for each flaw.
+    static FLAW: Cell<Flaw> = const { Cell::new(Flaw::No) };
+}
+
+/// A toy, correct unless [`with_flaw`] says otherwise.
+pub(crate) struct ToyFixture {
     store: Arc<Toy>,
     clock: ManualClock,
 }
 
-/// The flaw of that number.
-fn flaw(number: u8) -> Flaw {
-    *Flaw::ALL
-        .iter()
-        .find(|flaw| **flaw as u8 == number)
-        .expect("a flaw of that number")
+/// Runs `work` with fixtures that have `flaw`.
+pub(crate) fn with_flaw<T>(flaw: Flaw, work: impl FnOnce() -> T) -> T {
+    FLAW.set(flaw);
+    let done = work();
+    FLAW.set(Flaw::No);
+    done
 }
 
-impl<const FLAW: u8> Fixture for ToyFixture<FLAW> {
+impl Fixture for ToyFixture {
     type Store = Toy;
     type Registry = Toy;
 
     async fn open() -> Self {
         Self {
-            store: Arc::new(Toy::new(flaw(FLAW))),
+            store: Arc::new(Toy::new(FLAW.get())),
             clock: ManualClock::default(),
         }
     }

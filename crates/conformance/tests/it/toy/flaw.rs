@@ -21,7 +21,9 @@ macro_rules! flaws {
 flaws! {
     /// `load` answers some record for an id that is absent.
     InventsRecords,
-    /// `create` loses the data beyond a kilobyte.
+    /// `create` keeps only one name.
+    LosesNames,
+    /// `create` loses the data beyond half a kilobyte.
     CutsData,
     /// The record is rebuilt from known fields alone.
     DropsUnknown,
@@ -65,8 +67,6 @@ flaws! {
     DeleteKeepsIndex,
     /// The index is written at `create` only.
     IndexDrifts,
-    /// The index is written after the record, later.
-    IndexLags,
     /// `sweep` clears what expires soon.
     SweepsLive,
     /// `sweep` knows no limit.
@@ -89,6 +89,8 @@ flaws! {
     EndsOne,
     /// A second proof of the same subject is one more session.
     CountsItself,
+    /// Touches are durable with a later write, not with `flush`.
+    FlushIsEmpty,
     /// Updates are not durable.
     CrashLosesUpdates,
     /// Updates are durable some time after they are answered.

@@ -43,7 +43,6 @@ impl SubjectIndex for Toy {
         except: Option<SessionId>,
         now: Timestamp,
     ) -> Result<Revoked, StoreError> {
-        self.pause_if(Flaw::IndexLags).await;
         let mut state = self.state()?;
         if !state.has(Flaw::EpochStands) {
             state.epoch = state.epoch.next(0);

@@ -7,6 +7,6 @@ mod registry;
 mod state;
 mod store;
 
-pub(crate) use fixture::ToyFixture;
+pub(crate) use fixture::{ToyFixture, with_flaw};
 pub(crate) use flaw::Flaw;
 pub(crate) use store::Toy;

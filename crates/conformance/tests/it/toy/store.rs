@@ -123,6 +123,12 @@ impl Store for Toy {
         if state.has(Flaw::CutsData) && record.data.encoded().len() > 512 {
             record.data = Default::default();
         }
+        if state.has(Flaw::LosesNames) {
+            let mut lost = Edits::new();
+            let names = record.data.iter().skip(1);
+            names.for_each(|(name, _)| lost.remove(name));
+            record.data = record.data.apply(&lost);
+        }
         if state.has(Flaw::DropsUnknown) {
             record.unknown = Default::default();
         }
@@ -197,7 +203,9 @@ impl Store for Toy {
         };
         record.version += u64::from(state.has(Flaw::TouchCounts));
         state.keep(&record);
-        self.commit(&state);
+        if !state.has(Flaw::FlushIsEmpty) {
+            self.commit(&state);
+        }
         Ok(Touched::Done)
     }
 
