@@ -205,7 +205,8 @@ impl Browser {
             .await
             .unwrap()
         {
-            let text = button.text().await.unwrap().to_lowercase();
+            let value = button.value().await.unwrap().unwrap_or_default();
+            let text = format!("{} {value}", button.text().await.unwrap()).to_lowercase();
             if text.contains(&lower) {
                 return button.click().await.unwrap();
             }
@@ -215,6 +216,17 @@ impl Browser {
             self.url().await,
             self.text().await
         );
+    }
+
+    /// Presses a button and waits for the page that comes of it, also where that has the same address.
+    pub(super) async fn press_and_wait(&self, called: &str) {
+        self.script("window.before = true").await;
+        self.press(called).await;
+        let next = "return window.before !== true && document.readyState === 'complete'";
+        self.until(&format!("what {called:?} does"), async || {
+            self.script(next).await == true
+        })
+        .await;
     }
 
     /// Fills in the login form and sends it off.

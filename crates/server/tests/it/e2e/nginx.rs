@@ -133,6 +133,36 @@ async fn ow_9_a_planted_token_never_rides_along_and_ow_10_login_changes_the_toke
     }
 }
 
+/// A whole application behind the login: the deep page, its styles, a form that is sent, and its own cookie beside ours.
+#[tokio::test]
+async fn an_application_with_a_login_of_its_own_works_unchanged() {
+    let (site, browsers) = (Site::nginx_before_fossil().await, Browsers::start().await);
+    let browser = browsers.open().await;
+    let timeline = "/timeline?n=20&y=ci";
+    is_sent_to_login(&site, &browser, (APP, timeline), APP).await;
+    logs_in(&site, &browser, (APP, timeline)).await;
+    browser.read("initial empty check-in").await;
+    let styles = "return [...document.styleSheets].every(sheet => sheet.cssRules.length > 0)";
+    assert_eq!(browser.script(styles).await, true);
+
+    browser.visit(&site.url(APP, "/login")).await;
+    browser.fill("u", ADA.0).await;
+    browser.fill("p", ADA.1).await;
+    browser.press("login").await;
+    browser.read("Admin").await;
+    browser.visit(&site.url(APP, timeline)).await;
+    browser.read("Admin").await;
+    logs_out(&site, &browser, APP).await;
+    is_sent_to_login(&site, &browser, (APP, timeline), APP).await;
+    assert!(
+        browser
+            .cookies()
+            .await
+            .iter()
+            .any(|kept| kept.name.starts_with("fossil-"))
+    );
+}
+
 /// A server that is down is no logout: no redirect to a login, nothing opened, and all is well when it is back.
 #[tokio::test]
 async fn a_server_that_is_down_is_a_5xx_and_never_a_logout() {

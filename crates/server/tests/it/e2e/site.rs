@@ -69,6 +69,17 @@ impl Site {
         plan.site(server, proxy, vec![echo])
     }
 
+    /// nginx before Fossil, a whole application with pages, styles, scripts, forms and a login of its own, in which
+    /// [`ADA`] has the same name and password.
+    pub(super) async fn nginx_before_fossil() -> Self {
+        let plan = Plan::new();
+        let config = plan.config("app.test", "");
+        let (app, fossil) = plan.fossil();
+        let server = plan.serve(&config).await;
+        let proxy = plan.nginx(app);
+        plan.site(server, proxy, vec![fossil])
+    }
+
     /// Caddy before two applications: on `app1.test` one that shows the request as it arrived, on `app2.test` a file
     /// server. Each host has a cookie of its own.
     pub(super) async fn caddy() -> Self {
@@ -197,6 +208,37 @@ impl Plan {
         (port, self.start("files", command, port))
     }
 
+    fn fossil(&self) -> (u16, Program) {
+        let (port, folder) = (ports::free(), self.folder.path());
+        let fossil = || {
+            let mut command = Command::new("fossil");
+            command
+                .current_dir(folder)
+                .env("HOME", folder)
+                .env("USER", ADA.0);
+            command
+        };
+        for args in [
+            &["init", "--admin-user", ADA.0, "app.fossil"][..],
+            &["user", "password", ADA.0, ADA.1, "-R", "app.fossil"],
+        ] {
+            run(fossil().args(args));
+        }
+        let mut command = fossil();
+        command.args([
+            "server",
+            "--localhost",
+            "--https",
+            "--port",
+            &port.to_string(),
+            "--baseurl",
+        ]);
+        command
+            .arg(format!("https://app.test:{}", self.port))
+            .arg("app.fossil");
+        (port, self.start("fossil", command, port))
+    }
+
     fn nginx(&self, app: u16) -> Program {
         let folder = self.folder.path();
         let (certificate, key) = certificate(folder);
@@ -302,7 +344,7 @@ fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
 fn make_certificate(folder: &Path) {
     let (certificate, key) = certificate(folder);
     let names = HOSTS.map(|host| format!("DNS:{host}")).join(",");
-    let output = Command::new("openssl")
+    run(Command::new("openssl")
         .args([
             "req",
             "-x509",
@@ -323,14 +365,15 @@ fn make_certificate(folder: &Path) {
         .arg("-keyout")
         .arg(&key)
         .arg("-out")
-        .arg(&certificate)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+        .arg(&certificate));
+}
+
+/// Runs a command to its end, which must be a success.
+fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {told}");
 }
 
 fn add_user(setup: &Setup, name: &str, password: &str) {

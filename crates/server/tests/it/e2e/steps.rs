@@ -30,13 +30,13 @@ pub(super) async fn app_knows(browser: &Browser, subject: &str) {
 /// Ends all other sessions of the person, as the account page offers it.
 pub(super) async fn logs_out_all_others(site: &Site, browser: &Browser, host: &str) {
     browser.visit(&site.url(host, "/_auth/account")).await;
-    browser.press("all other").await;
+    browser.press_and_wait("all other").await;
     browser.arrive(&site.url(host, "/_auth/account")).await;
 }
 
 /// Logs out, as the account page offers it.
 pub(super) async fn logs_out(site: &Site, browser: &Browser, host: &str) {
     browser.visit(&site.url(host, "/_auth/account")).await;
-    browser.press("log out").await;
+    browser.press_and_wait("log out").await;
     browser.arrive(&site.url(host, "/_auth/")).await;
 }
