@@ -19,8 +19,17 @@ pin_project! {
     pub struct ResponseFuture<F, B> {
         #[pin]
         handler: F,
-        session: Option<Session>,
+        held: Held,
         closing: Option<Close<B>>,
+    }
+}
+
+/// When the response has left, or never will, no token can be given out any more, whoever still holds the session.
+struct Held(Session);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.reply();
     }
 }
 
@@ -33,7 +42,7 @@ impl<F, B> ResponseFuture<F, B> {
     pub(super) fn new(handler: F, session: Session) -> Self {
         Self {
             handler,
-            session: Some(session),
+            held: Held(session),
             closing: None,
         }
     }
@@ -50,9 +59,7 @@ where
         let this = self.project();
         if this.closing.is_none() {
             let mut response = ready!(this.handler.poll(context))?;
-            let Some(session) = this.session.as_ref() else {
-                return Poll::Ready(Ok(response));
-            };
+            let Held(session) = &*this.held;
             let outcome = match response.status().is_server_error() {
                 true => Outcome::Failed,
                 false => Outcome::Answered,
@@ -75,7 +82,8 @@ where
                 }
             }
         }
-        let (Some(closing), Some(session)) = (this.closing.as_mut(), this.session.as_ref()) else {
+        let Held(session) = &*this.held;
+        let Some(closing) = this.closing.as_mut() else {
             return Poll::Pending;
         };
         let written = ready!(closing.write.as_mut().poll(context));

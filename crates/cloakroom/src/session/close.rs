@@ -19,6 +19,10 @@ pub(crate) enum Closing {
 impl Session {
     /// What [`Session::close`] would do, told without doing it.
     pub(crate) fn closing(&self, outcome: Outcome) -> Closing {
+        if self.inner.gate.try_lock().is_err() {
+            // Another handle is writing, perhaps a token that this response must carry: wait for it.
+            return Closing::Write;
+        }
         let state = self.inner.state.lock();
         if state.has_draft() && outcome == Outcome::Answered {
             return Closing::Write;

@@ -186,10 +186,15 @@ impl Session {
         self.before_proof().await?;
         self.inner.can_give()?;
         let mut state = self.inner.state.lock();
-        let current = state
-            .record()
-            .and_then(|record| record.security.subject.clone());
+        let current = state.subject().cloned();
+        let taken_over = current
+            .as_ref()
+            .is_some_and(|before| *before != proof.subject);
         state.draft.authenticate(proof, current.as_ref());
+        if taken_over {
+            // Also where the one before was only proven in this request, and what is stored is older than he.
+            state.draft.edits.clear();
+        }
         Ok(())
     }
 

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod connect;
 mod extract;
 mod guard;
 mod layer;
+mod model;
 mod scenarios;
 mod session;
 mod support;
