@@ -18,8 +18,10 @@ pub mod cases;
 mod faulty;
 mod fixture;
 mod kit;
+mod reference;
 mod run;
 pub mod samples;
+mod sequence;
 mod suite;
 mod verdict;
 

@@ -50,6 +50,9 @@ macro_rules! __each_case {
                 s_13_sweeps_are_bounded_and_reach_everything
                 s_13_a_sweep_racing_touches_ends_no_live_session
             }
+            random {
+                s_08_random_sequences_agree_with_a_model
+            }
             limit {
                 s_14_one_more_login_ends_the_oldest
                 s_14_one_more_login_is_refused

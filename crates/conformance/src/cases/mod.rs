@@ -6,6 +6,7 @@ pub mod delete;
 pub mod fault;
 pub mod index;
 pub mod limit;
+pub mod random;
 pub mod registry;
 pub mod replay;
 pub mod revoke;

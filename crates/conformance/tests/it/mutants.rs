@@ -43,7 +43,7 @@ mutants! {
     forgets_hard_cap: ForgetsHardCap => [s_11_past_its_deadline_a_session_is_gone],
     ends_early: EndsEarly => [s_11_before_its_deadline_a_session_lives],
     delete_keeps_index: DeleteKeepsIndex => [s_12_delete_removes_the_record_and_its_index, i_02_the_index_follows_the_record],
-    index_drifts: IndexDrifts => [i_02_the_index_follows_the_record, i_02_the_index_agrees_after_a_storm],
+    index_drifts: IndexDrifts => [s_08_random_sequences_agree_with_a_model, i_02_the_index_follows_the_record, i_02_the_index_agrees_after_a_storm],
     sweeps_live: SweepsLive => [s_13_sweep_clears_only_what_expired],
     sweep_unbounded: SweepUnbounded => [s_13_sweeps_are_bounded_and_reach_everything],
     sweep_stops: SweepStops => [s_13_sweeps_are_bounded_and_reach_everything],
