@@ -1,6 +1,7 @@
 //! Real proxies (nginx, Caddy) with the configurations of `docs/proxies`, in front of web applications that nobody
 //! here wrote, driven by real Chromium and curl. A person logs in once and stays logged in.
 
+mod access;
 mod browser;
 mod caddy;
 mod caddy_domain;

@@ -61,8 +61,13 @@ struct Plan {
 impl Site {
     /// nginx before an application that shows the request as it arrived, all on `app.test`.
     pub(super) async fn nginx() -> Self {
+        Self::nginx_with("").await
+    }
+
+    /// The same; `more` is added to the server's configuration.
+    pub(super) async fn nginx_with(more: &str) -> Self {
         let plan = Plan::new();
-        let config = plan.config("app.test", "");
+        let config = plan.config("app.test", more);
         let (app, echo) = plan.echo();
         let server = plan.serve(&config).await;
         let proxy = plan.nginx(app);
@@ -83,7 +88,12 @@ impl Site {
     /// Caddy before two applications: on `app1.test` one that shows the request as it arrived, on `app2.test` a file
     /// server. Each host has a cookie of its own.
     pub(super) async fn caddy() -> Self {
-        Self::behind_caddy(["app1.test", "app2.test"], "", HOST_COOKIE).await
+        Self::caddy_with("").await
+    }
+
+    /// The same; `more` is added to the server's configuration.
+    pub(super) async fn caddy_with(more: &str) -> Self {
+        Self::behind_caddy(["app1.test", "app2.test"], more, HOST_COOKIE).await
     }
 
     /// The same on two hosts of one site that share a cookie.
