@@ -1,10 +1,13 @@
 //! The Cloakroom server. It is a library only so that its parts can be tested and documented; the promise to the
 //! outside is the binary `cloakroom`.
 
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod directory;
+pub mod credentials;
 pub mod http;
+pub mod jobs;
 pub mod keep;
 pub mod observe;
 pub mod openapi;

@@ -23,7 +23,7 @@ fn operations() -> Router<AppState> {
 
 /// For services: JSON, API keys. The same routes stand behind the listener and behind `control.sock`.
 fn api() -> Router<AppState> {
-    Router::new()
+    crate::api::routes()
 }
 
 /// For browsers and proxies, below `base_path`. Only behind the listener.

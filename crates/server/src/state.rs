@@ -2,6 +2,8 @@
 
 use crate::{
     config::{Config, WebOrigin},
+    credentials::ApiKeys,
+    jobs::Refused,
     keep::Keep,
     observe::{Health, Metrics},
     serve::{DataDir, Shutdown},
@@ -20,6 +22,8 @@ struct Inner {
     // Before the directory's lock, so that files are closed before another process may open them.
     keep: Keep,
     data_dir: Option<DataDir>,
+    api_keys: ApiKeys,
+    refused: Refused,
     health: Health,
     metrics: Metrics,
     shutdown: Shutdown,
@@ -49,6 +53,8 @@ impl AppState {
         Ok(Self(Arc::new(Inner {
             config,
             public,
+            api_keys: ApiKeys::new(keep.registry.clone()),
+            refused: Refused::default(),
             keep,
             data_dir,
             health,
@@ -79,6 +85,18 @@ impl AppState {
     #[must_use]
     pub fn registry(&self) -> &DynRegistry {
         &self.0.keep.registry
+    }
+
+    /// Service credentials.
+    #[must_use]
+    pub fn api_keys(&self) -> &ApiKeys {
+        &self.0.api_keys
+    }
+
+    /// Counts tokens that opened nothing.
+    #[must_use]
+    pub fn refused(&self) -> &Refused {
+        &self.0.refused
     }
 
     /// Everything that is kept.

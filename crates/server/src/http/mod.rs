@@ -8,7 +8,7 @@ mod problem;
 pub mod problems;
 mod request_id;
 
-pub use extract::{Json, Path, Query};
+pub use extract::{Json, Path, Query, parse as parse_json};
 pub use guard::{catch_panic, time_limit};
 pub use headers::{no_store, security_headers};
 pub use peer::{Peer, Via};

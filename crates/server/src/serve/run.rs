@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     config::{self, Flags, Loaded},
+    jobs,
     observe::Logging,
     router,
     state::AppState,
@@ -49,6 +50,7 @@ pub async fn run(loaded: Loaded, flags: Flags) -> Result<(), String> {
             Acceptor::new(control, router::control(&state), &server).run(shutdown.watch(), drain),
         );
     }
+    jobs::start(&state);
     tokio::spawn(metrics_upkeep(state.clone()));
 
     while signals.next().await == Wish::Reload {

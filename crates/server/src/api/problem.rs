@@ -1,0 +1,61 @@
+//! What went wrong in the engine or the store, in the words of the API.
+
+use crate::http::{Problem, problems};
+use cloakroom::service::Error;
+use cloakroom_core::{
+    LimitError, StoreError,
+    store::{ErrorKind, Refusal},
+};
+use http::{HeaderValue, header};
+use std::error::Error as _;
+
+/// The answer to a failed session operation.
+pub fn session_problem(error: &Error) -> Problem {
+    match error {
+        Error::Store(error) => store_problem(error),
+        Error::Limit(LimitError::DataTooLarge { limit, .. }) => Problem::new(&problems::TOO_LARGE)
+            .detail("the session's data would be over the limit")
+            .with("limit", *limit),
+        Error::Limit(error) => Problem::new(&problems::INVALID_FIELD)
+            .detail(error.to_string())
+            .with("field", "data"),
+        Error::Ended(_) => Problem::new(&problems::SESSION_NOT_FOUND),
+        Error::Refused(Refusal::TooManySessions) => Problem::new(&problems::TOO_MANY_SESSIONS),
+        Error::Refused(Refusal::Revoked) => Problem::new(&problems::CONFLICT)
+            .detail("the subject's sessions were revoked while this one began"),
+        Error::Moved(version) => {
+            Problem::new(&problems::VERSION_MISMATCH).with("version", *version)
+        }
+        Error::Contended => later(
+            Problem::new(&problems::UNAVAILABLE)
+                .detail("the session changed too often while it was being written"),
+        ),
+        _ => {
+            tracing::error!(%error, "a session operation failed");
+            Problem::new(&problems::INTERNAL)
+        }
+    }
+}
+
+/// The answer to a failed store operation: never one that looks like the end of a session.
+pub fn store_problem(error: &StoreError) -> Problem {
+    let cause = error.source().map(ToString::to_string);
+    match error.kind() {
+        ErrorKind::Unavailable => {
+            tracing::error!(%error, cause, "the store is out of reach");
+            later(Problem::new(&problems::UNAVAILABLE))
+        }
+        ErrorKind::Full => {
+            tracing::warn!(%error, "the store is full");
+            later(Problem::new(&problems::UNAVAILABLE).detail("the store is full of live sessions"))
+        }
+        ErrorKind::Denied | ErrorKind::Corrupt => {
+            tracing::error!(%error, cause, "the store failed");
+            Problem::new(&problems::INTERNAL)
+        }
+    }
+}
+
+fn later(problem: Problem) -> Problem {
+    problem.header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+}

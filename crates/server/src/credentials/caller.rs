@@ -1,0 +1,81 @@
+//! Who calls the API.
+
+use super::Scope;
+use crate::{
+    http::{Answer, Problem, Via, problems},
+    state::AppState,
+};
+use axum::extract::FromRequestParts;
+use cloakroom_core::{App, Record};
+use http::{HeaderMap, HeaderValue, header, request::Parts};
+
+/// The caller of a request: an API key, or whoever may use `control.sock`.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The key's name, or `control.sock`.
+    pub name: String,
+    /// The only application whose sessions it creates and sees.
+    pub app: Option<App>,
+    scopes: Vec<Scope>,
+}
+
+impl Caller {
+    /// Refuses callers whose key lacks `scope`.
+    ///
+    /// # Errors
+    /// 403 with the missing scope.
+    pub fn require(&self, scope: Scope) -> Answer<()> {
+        if self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin) {
+            return Ok(());
+        }
+        tracing::info!(target: "audit", event = "denied", caller = self.name, %scope, "an API key lacks a scope");
+        Err(Problem::new(&problems::FORBIDDEN).with("scope", scope.as_str()))
+    }
+
+    /// Whether the caller sees this session: a key of one application sees that application's alone.
+    #[must_use]
+    pub fn sees(&self, record: &Record) -> bool {
+        self.app.is_none() || self.app == record.security.app
+    }
+}
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        if parts.extensions.get() == Some(&Via::Control) {
+            return Ok(Self {
+                name: "control.sock".to_owned(),
+                app: None,
+                scopes: Scope::ALL.to_vec(),
+            });
+        }
+        let Some(text) = bearer(&parts.headers) else {
+            return Err(unauthenticated());
+        };
+        let now = state.sessions().now();
+        match state.api_keys().verify(text, now).await {
+            Ok(Some((name, key))) => Ok(Self {
+                name,
+                app: key.app,
+                scopes: key.scopes,
+            }),
+            Ok(None) => Err(unauthenticated()),
+            Err(error) => Err(crate::api::store_problem(&error)),
+        }
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
+}
+
+fn unauthenticated() -> Problem {
+    let challenge = HeaderValue::from_static("Bearer realm=\"cloakroom\"");
+    Problem::new(&problems::UNAUTHENTICATED).header(header::WWW_AUTHENTICATE, challenge)
+}
