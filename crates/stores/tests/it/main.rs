@@ -7,9 +7,12 @@
     reason = "in a test a panic is how it fails"
 )]
 
+mod bounds;
 mod conformance;
 mod crash;
 mod disk;
+mod file;
+mod kill;
 mod model;
 
 /// A count: small, or the full one of a soak.
