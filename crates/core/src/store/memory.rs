@@ -4,19 +4,13 @@
 //! Where the reservation is full, expired sessions go first, then anonymous ones, least recently used first; never one
 //! with a subject. With nothing left to evict, the newest is refused.
 
-mod account;
-mod index;
-mod ops;
-mod registry;
-mod state;
-#[cfg(test)]
-mod tests;
+mod plain;
 
 use std::fmt;
 
 use parking_lot::Mutex;
 
-pub use registry::MemoryRegistry;
+pub use plain::MemoryRegistry;
 
 use super::{
     Clock, Consistency, Created, Cursor, Deleted, Expect, Listed, Loaded, Profile, ReplayGuard,
@@ -27,7 +21,7 @@ use crate::policy::SubjectLimit;
 use crate::record::{Activity, Epoch, Record};
 use crate::time::Timestamp;
 use crate::token::SessionId;
-use state::State;
+use plain::State;
 
 /// Bytes in a mebibyte: `MemoryStore::reserve(64 * MIB)`.
 pub const MIB: usize = 1024 * 1024;

@@ -7,42 +7,43 @@ use bytes::Bytes;
 use hashbrown::HashMap as FastMap;
 
 use super::index::Index;
-use super::{Full, Stats, account};
+use super::account;
+use crate::store::memory::{Full, Stats};
 use crate::record::{Activity, Record};
 use crate::store::{ErrorKind, Loaded, StoreError};
 use crate::time::Timestamp;
 use crate::token::SessionId;
 
-pub(super) struct State {
-    pub(super) slots: FastMap<SessionId, Slot, foldhash::fast::RandomState>,
-    pub(super) index: Index,
+pub(in crate::store::memory) struct State {
+    pub(in crate::store::memory) slots: FastMap<SessionId, Slot, foldhash::fast::RandomState>,
+    pub(in crate::store::memory) index: Index,
     /// Sessions by deadline: what a sweep clears first.
-    pub(super) deadlines: BTreeSet<(Timestamp, SessionId)>,
+    pub(in crate::store::memory) deadlines: BTreeSet<(Timestamp, SessionId)>,
     /// Anonymous sessions by last use: what goes first when it is full.
     by_use: BTreeMap<u64, SessionId>,
     uses: u64,
-    pub(super) replay: HashMap<Box<[u8]>, Timestamp>,
-    pub(super) replay_until: BTreeSet<(Timestamp, Box<[u8]>)>,
+    pub(in crate::store::memory) replay: HashMap<Box<[u8]>, Timestamp>,
+    pub(in crate::store::memory) replay_until: BTreeSet<(Timestamp, Box<[u8]>)>,
     /// The longest life of any session there ever was: how long a not-before must be kept.
-    pub(super) longest: Timestamp,
-    pub(super) used: usize,
+    pub(in crate::store::memory) longest: Timestamp,
+    pub(in crate::store::memory) used: usize,
     reserve: usize,
     max_sessions: usize,
     full: Full,
     evicted: u64,
 }
 
-pub(super) struct Slot {
+pub(in crate::store::memory) struct Slot {
     encoded: Bytes,
-    pub(super) activity: Activity,
-    pub(super) deadline: Timestamp,
+    pub(in crate::store::memory) activity: Activity,
+    pub(in crate::store::memory) deadline: Timestamp,
     /// Its place in the queue by use; `None` with a subject.
     place: Option<u64>,
     cost: usize,
 }
 
 impl State {
-    pub(super) fn new(reserve: usize, max_sessions: usize, full: Full) -> Self {
+    pub(in crate::store::memory) fn new(reserve: usize, max_sessions: usize, full: Full) -> Self {
         Self {
             slots: FastMap::default(),
             index: Index::default(),
@@ -60,7 +61,7 @@ impl State {
         }
     }
 
-    pub(super) fn stats(&self) -> Stats {
+    pub(in crate::store::memory) fn stats(&self) -> Stats {
         Stats {
             sessions: self.slots.len(),
             anonymous: self.by_use.len(),
@@ -71,7 +72,7 @@ impl State {
     }
 
     /// The record as it stands, touches included.
-    pub(super) fn record(&self, id: SessionId) -> Result<Option<Record>, StoreError> {
+    pub(in crate::store::memory) fn record(&self, id: SessionId) -> Result<Option<Record>, StoreError> {
         let Some(slot) = self.slots.get(&id) else {
             return Ok(None);
         };
@@ -80,7 +81,7 @@ impl State {
         Ok(Some(record))
     }
 
-    pub(super) fn loaded(&self, record: Record) -> Loaded {
+    pub(in crate::store::memory) fn loaded(&self, record: Record) -> Loaded {
         let not_before = self.index.not_before(&record.security);
         Loaded {
             record: Arc::new(record),
@@ -90,7 +91,7 @@ impl State {
     }
 
     /// Puts a record in, in place of an older one with its id, if there is room or room can be made.
-    pub(super) fn put(&mut self, record: &Record, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::store::memory) fn put(&mut self, record: &Record, now: Timestamp) -> Result<(), StoreError> {
         let encoded = record.encode();
         let cost = account::session(record, encoded.len());
         let old = self.slots.get(&record.id).map(|slot| slot.cost);
@@ -123,7 +124,7 @@ impl State {
     }
 
     /// Takes a record out with all its entries.
-    pub(super) fn take(&mut self, id: SessionId) -> Result<Option<Record>, StoreError> {
+    pub(in crate::store::memory) fn take(&mut self, id: SessionId) -> Result<Option<Record>, StoreError> {
         let Some(record) = self.record(id)? else {
             return Ok(None);
         };
@@ -137,7 +138,7 @@ impl State {
     }
 
     /// Notes a use in the queue, and a new deadline.
-    pub(super) fn used_again(&mut self, id: SessionId, activity: Activity, deadline: Timestamp) {
+    pub(in crate::store::memory) fn used_again(&mut self, id: SessionId, activity: Activity, deadline: Timestamp) {
         let place = self.slots.get(&id).and_then(|slot| slot.place);
         let place = place.map(|place| {
             self.by_use.remove(&place);
@@ -157,7 +158,7 @@ impl State {
     }
 
     /// Makes room for `bytes` and `sessions` more, sparing the session they are for.
-    pub(super) fn make_room(
+    pub(in crate::store::memory) fn make_room(
         &mut self,
         bytes: usize,
         sessions: usize,

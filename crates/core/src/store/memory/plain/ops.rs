@@ -18,7 +18,7 @@ use crate::token::SessionId;
 type Admission = Result<Vec<SessionId>, Refusal>;
 
 impl State {
-    pub(super) fn create(
+    pub(in crate::store::memory) fn create(
         &mut self,
         record: &Record,
         limit: SubjectLimit,
@@ -37,7 +37,7 @@ impl State {
         }
     }
 
-    pub(super) fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+    pub(in crate::store::memory) fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
         Ok(self.record(id)?.map(|record| self.loaded(record)))
     }
 
@@ -47,7 +47,7 @@ impl State {
         if live { self.record(id) } else { Ok(None) }
     }
 
-    pub(super) fn update(
+    pub(in crate::store::memory) fn update(
         &mut self,
         id: SessionId,
         expect: Expect,
@@ -129,7 +129,7 @@ impl State {
         ids.iter().try_for_each(|id| self.take(*id).map(drop))
     }
 
-    pub(super) fn touch(&mut self, id: SessionId, activity: Activity, now: Timestamp) -> Touched {
+    pub(in crate::store::memory) fn touch(&mut self, id: SessionId, activity: Activity, now: Timestamp) -> Touched {
         let Ok(Some(record)) = self.live(id, now) else {
             return Touched::Gone;
         };
@@ -139,13 +139,13 @@ impl State {
         Touched::Done
     }
 
-    pub(super) fn delete(&mut self, id: SessionId) -> Result<Deleted, StoreError> {
+    pub(in crate::store::memory) fn delete(&mut self, id: SessionId) -> Result<Deleted, StoreError> {
         Ok(self
             .take(id)?
             .map_or(Deleted::Absent, |record| Deleted::Done(Arc::new(record))))
     }
 
-    pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> Swept {
+    pub(in crate::store::memory) fn sweep(&mut self, now: Timestamp, limit: usize) -> Swept {
         let due = |state: &Self| {
             state
                 .deadlines
@@ -179,7 +179,7 @@ impl State {
         }
     }
 
-    pub(super) fn list(
+    pub(in crate::store::memory) fn list(
         &self,
         scope: &Scope,
         cursor: Option<Cursor>,
@@ -221,7 +221,7 @@ impl State {
         }
     }
 
-    pub(super) fn revoke_all(
+    pub(in crate::store::memory) fn revoke_all(
         &mut self,
         scope: &Scope,
         except: Option<SessionId>,
@@ -262,7 +262,7 @@ impl State {
         })
     }
 
-    pub(super) fn first_seen(
+    pub(in crate::store::memory) fn first_seen(
         &mut self,
         key: &[u8],
         until: Timestamp,

@@ -1,1 +1,0 @@
-//! Tests of what the suite cannot see: accounting and eviction.
