@@ -1,0 +1,9 @@
+//! Core's own tests: properties against small models, and named cases.
+
+mod arbitrary;
+mod codec;
+mod data;
+mod lifecycle;
+mod pinned;
+mod timeline;
+mod token;
