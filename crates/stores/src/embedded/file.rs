@@ -7,14 +7,23 @@ use std::path::{Path, PathBuf};
 
 use cloakroom_core::store::{ErrorKind, StoreError};
 use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError};
+use redb::{
+    Builder, Database, ReadableDatabase, ReadableTableMetadata as _, StorageBackend, TableError,
+};
 
 use super::batch::open_tables;
 use super::error::{Fault, guarded, of_io, of_open};
-use super::tables::{FORMAT, META, seal, take_u64, unseal};
+use super::tables::{FORMAT, META, RECORDS, seal, take_u64, unseal};
 
 const FILE: &str = "sessions.redb";
 const UNFINISHED: &str = ".new";
+
+/// Smaller files are not worth the work.
+const SHRINK_FROM: u64 = 8 * 1024 * 1024;
+/// Bytes of file for each session that are too many; in use they are 1 to 2 thousand.
+const SPACIOUS: u64 = 16 * 1024;
+/// More sessions than this would make the start wait.
+const SHRINK_MAX: u64 = 100_000;
 
 type OpenDatabase = Box<dyn Fn(&Builder) -> Result<Database, StoreError> + Send>;
 
@@ -83,10 +92,13 @@ impl Opener {
     fn open_here(&self) -> Result<Database, StoreError> {
         let mut builder = Builder::new();
         builder.set_cache_size(self.cache_bytes);
-        let database =
-            guarded(|| (self.open)(&builder).map_err(Fault::Whole)).map_err(Fault::into_error)?;
-        guarded(|| prepare(&database)).map_err(Fault::into_error)?;
-        Ok(database)
+        let opened = guarded(|| {
+            let mut database = (self.open)(&builder).map_err(Fault::Whole)?;
+            prepare(&database)?;
+            shrink(&mut database, self.len())?;
+            Ok(database)
+        });
+        opened.map_err(Fault::into_error)
     }
 
     /// Bytes of the file; zero where there is none.
@@ -194,5 +206,19 @@ fn prepare(database: &Database) -> Result<(), Fault> {
         tables.meta.insert(NAME, &row[..])?;
     }
     transaction.commit()?;
+    Ok(())
+}
+
+/// Gives back what a file of `len` bytes took in busier days, where so little is left that it takes no time.
+fn shrink(database: &mut Database, len: u64) -> Result<(), Fault> {
+    let sessions = database.begin_read()?.open_table(RECORDS)?.len()?;
+    let wasteful = len >= SHRINK_FROM && sessions.saturating_mul(SPACIOUS) < len;
+    if !wasteful || sessions > SHRINK_MAX {
+        return Ok(());
+    }
+    match database.compact() {
+        Ok(_) => tracing::info!(bytes = len, sessions, "made the database file smaller"),
+        Err(error) => tracing::warn!(%error, "the database file could not be made smaller"),
+    }
     Ok(())
 }

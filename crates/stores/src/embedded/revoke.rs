@@ -78,6 +78,8 @@ pub(super) struct Purge {
     after: Option<SessionId>,
     /// Whoever revoked counts first, as long as he holds this.
     counting: Weak<()>,
+    /// A step is under way, or failed.
+    pub(super) trying: bool,
     /// Nothing is left to remove.
     pub(super) done: bool,
 }
@@ -140,6 +142,7 @@ pub(super) fn revoke(
                 epoch,
                 after: None,
                 counting: Arc::downgrade(counting),
+                trying: false,
                 done: false,
             });
             Ended::Later(before)

@@ -197,6 +197,9 @@ impl Writer {
 
     /// How long to wait for work at most, because there is some of its own.
     fn wait(&self) -> Option<Duration> {
+        if self.failed.is_some() {
+            return Some(REOPEN);
+        }
         let touches = (self.shared.hot.pending() > 0).then(|| {
             self.options
                 .touch_every
@@ -253,6 +256,8 @@ impl Writer {
                 self.counters = counters;
                 self.shared.set_epoch(counters.epoch);
                 effects.roll_back(&self.shared.hot);
+                // What its sessions are denied by stays; their rows go when they expire.
+                self.purges.retain(|purge| !purge.trying);
                 self.failed = Some(Instant::now());
                 Err(Arc::new(error))
             }
@@ -278,13 +283,13 @@ impl Writer {
             job.run(&mut batch)?;
         }
         if touches {
-            write_touches(&mut batch, self.options.touches)?;
+            write_touches(&mut batch, self.options.touches.max(1))?;
             self.touches_written = Instant::now();
         }
-        if let Some(purge) = self.purges.iter_mut().find(|purge| purge.may_begin())
-            && purge.step(&mut batch)?
-        {
-            purge.done = true;
+        if let Some(purge) = self.purges.iter_mut().find(|purge| purge.may_begin()) {
+            purge.trying = true;
+            purge.done = purge.step(&mut batch)?;
+            purge.trying = false;
         }
         drop(batch);
         if !effects.dirty {

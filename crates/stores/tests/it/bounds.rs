@@ -75,3 +75,43 @@ async fn soak_disk_bounded() {
         "the file grew beyond what lives in it"
     );
 }
+
+/// A file that was large in busier days is small again after a restart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_busier_days_shrinks_at_the_start() {
+    let folder = TempDir::new().unwrap();
+    let store = Arc::new(EmbeddedStore::open(folder.path(), Options::default()).unwrap());
+    let mut tasks = JoinSet::new();
+    // Few and large, to be quick.
+    for number in 0..1000 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let mut record = record(number);
+            let mut edits = Edits::new();
+            edits.set("large", JsonText::of(&"x".repeat(30_000)).unwrap());
+            record.data = record.data.apply(&edits);
+            let id = record.id;
+            let none = SubjectLimit::NONE;
+            store.create(record, none, NOW).await.unwrap();
+            id
+        });
+    }
+    let ids = tasks.join_all().await;
+    let mut tasks = JoinSet::new();
+    for id in ids.iter().skip(1).copied() {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move { store.delete(id).await.unwrap() });
+    }
+    tasks.join_all().await;
+    drop(store);
+    let file = folder.path().join("sessions.redb");
+    let before = file.metadata().unwrap().len();
+    let store = EmbeddedStore::open(folder.path(), Options::default()).unwrap();
+    assert!(store.load(ids[0]).await.unwrap().is_some());
+    let after = file.metadata().unwrap().len();
+    println!("{before} bytes before, {after} after");
+    assert!(
+        before > 8 << 20 && after < 2 << 20,
+        "{before}, then {after}"
+    );
+}

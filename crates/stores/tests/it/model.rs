@@ -181,7 +181,12 @@ impl Client {
                     app: None,
                     subject: self.subject.clone(),
                 };
-                self.model.epoch = store.revoke_all(scope, except, now).await.unwrap().epoch;
+                let revoked = store.revoke_all(scope, except, now).await.unwrap();
+                self.model.epoch = revoked.epoch;
+                let kept = except.and_then(|id| self.model.sessions.get_mut(&id)?.as_mut());
+                if let Some(kept) = kept {
+                    kept.security.admitted = revoked.epoch;
+                }
             }
             Step::Put(name, value) => {
                 let (any, name) = (Expected::Anything, self.own(&name));
