@@ -183,7 +183,7 @@ impl Session {
     /// # Errors
     /// As [`Session::authenticate`].
     pub async fn authenticate_with(&self, proof: Proof) -> Result<(), Error> {
-        self.before_proof().await?;
+        self.stamp(&proof.subject).await?;
         self.inner.can_give()?;
         let mut state = self.inner.state.lock();
         let current = state.subject().cloned();
@@ -199,7 +199,9 @@ impl Session {
     }
 
     /// Says that a proof begins: a revocation of the subject's sessions from here on also stops the login that is under
-    /// way. Requests other than GET, HEAD and OPTIONS need not call it: the extractor has done it.
+    /// way. Only two kinds of login need to call it, before they look at the proof: one by GET, such as the return from an
+    /// identity provider, and one that signs another person in over a session there is. For all others the extractor has
+    /// done it.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -208,11 +210,27 @@ impl Session {
         self.inner.look().await?;
         if !self.inner.state.lock().stamped {
             let admitted = self.inner.sessions.admitted().await?;
-            let mut state = self.inner.state.lock();
-            state.draft.admitted = admitted;
-            state.stamped = true;
+            self.inner.state.lock().stamp(admitted);
         }
         Ok(())
+    }
+
+    /// Puts into the draft when the proof of `subject` began, as far as that is known.
+    async fn stamp(&self, subject: &Subject) -> Result<(), Error> {
+        self.load().await?;
+        {
+            let mut state = self.inner.state.lock();
+            let own = state.record().map(|record| &record.security);
+            let own = own.filter(|security| security.subject.as_ref() == Some(subject));
+            // Proven again: what was revoked since he was let in stays revoked, whenever this proof began.
+            if let Some(admitted) = own
+                .map(|security| security.admitted)
+                .filter(|_| !state.stamped)
+            {
+                state.stamp(admitted);
+            }
+        }
+        self.before_proof().await
     }
 
     /// A new token for the same session, with the response. The old one works until the new one was first seen, and the

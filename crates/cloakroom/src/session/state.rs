@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use cloakroom_core::data::Data;
 use cloakroom_core::lifecycle::{Draft, Ended, Intent, Outcome};
-use cloakroom_core::record::{Device, Record};
+use cloakroom_core::record::{Device, Epoch, Record};
 use cloakroom_core::{SessionToken, Subject};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue};
@@ -91,8 +91,7 @@ impl State {
         self.found().map(|found| &**found.record())
     }
 
-    /// Data as the handler sees it: what is stored, with this request's changes. What belonged to another subject than
-    /// the one proven in this request is not seen any more.
+    /// Data as the handler sees it: what is stored, with this request's changes.
     pub(super) fn data(&self) -> Data {
         data(self.found(), &self.draft)
     }
@@ -103,6 +102,12 @@ impl State {
             Intent::Authenticate(proof) => Some(&proof.subject),
             _ => self.record()?.security.subject.as_ref(),
         }
+    }
+
+    /// The revocation clock as it was before the proof began.
+    pub(super) fn stamp(&mut self, admitted: Epoch) {
+        self.draft.admitted = admitted;
+        self.stamped = true;
     }
 
     /// The stronger wish wins: a renewal never cancels a login.
@@ -126,15 +131,9 @@ pub(super) fn rank(intent: &Intent) -> u8 {
     }
 }
 
+/// What is stored, with the changes of `draft`; a login over another subject's session has put a clear there.
 pub(super) fn data(found: Option<&Found>, draft: &Draft) -> Data {
-    let stored = found.filter(|found| {
-        let stored = found.record().security.subject.as_ref();
-        match (&draft.intent, stored) {
-            (Intent::Authenticate(proof), Some(before)) => proof.subject == *before,
-            _ => true,
-        }
-    });
-    let stored = stored.map(|found| found.record().data.clone());
+    let stored = found.map(|found| found.record().data.clone());
     stored.unwrap_or_default().apply(&draft.edits)
 }
 
@@ -198,8 +197,7 @@ impl Inner {
         };
         let mut state = self.state.lock();
         if let Some(admitted) = admitted.filter(|_| !state.stamped) {
-            state.draft.admitted = admitted;
-            state.stamped = true;
+            state.stamp(admitted);
         }
         if matches!(basis, Basis::Nothing) {
             state.reply = self.forget();

@@ -295,6 +295,33 @@ async fn a_login_that_races_with_a_revocation_loses() {
 }
 
 #[tokio::test]
+async fn a_repeated_proof_that_races_with_a_revocation_loses() {
+    let shaky = shaky();
+    let sessions = shaky.sessions.clone();
+    let again = async move |session: Session| -> Outcome<()> {
+        let scope = Scope::Subject {
+            app: None,
+            subject: Subject::new("alice")?,
+        };
+        sessions.revoke_all(scope, None).await.unwrap();
+        session.authenticate("alice").await
+    };
+    let browser = shaky.browser(Router::new().route("/", post(again)));
+    browser.login("alice").await;
+    let answer = browser.post("/").await;
+    assert_eq!(answer.status(), 401);
+    assert!(
+        shaky
+            .sessions
+            .list(Scope::Everything, None, 10)
+            .await
+            .unwrap()
+            .records
+            .is_empty()
+    );
+}
+
+#[tokio::test]
 async fn data_beyond_the_limits_is_refused_whole() {
     let shaky = shaky();
     let too_much = async |session: Session| -> Outcome<()> {
