@@ -3,6 +3,7 @@
 mod arbitrary;
 mod codec;
 mod data;
+mod hostile;
 mod lifecycle;
 mod pinned;
 mod timeline;
