@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Config, WebOrigin},
-    credentials::ApiKeys,
+    credentials::{ApiKeys, bootstrap},
     jobs::Refused,
     keep::Keep,
     observe::{Health, Metrics},
@@ -50,10 +50,12 @@ impl AppState {
             config.server.cookies_are_secure(),
         )
         .await?;
+        let api_keys = ApiKeys::new(keep.registry.clone());
+        bootstrap(&config.bootstrap, &api_keys, keep.sessions.now()).await?;
         Ok(Self(Arc::new(Inner {
             config,
             public,
-            api_keys: ApiKeys::new(keep.registry.clone()),
+            api_keys,
             refused: Refused::default(),
             keep,
             data_dir,

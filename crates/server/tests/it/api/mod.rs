@@ -1,0 +1,12 @@
+//! The API for services, over HTTP against the real binary.
+
+mod by_token;
+mod client;
+mod idempotency;
+mod keys;
+mod kill;
+mod lists;
+mod million;
+mod parallel;
+mod refusals;
+mod sessions;
