@@ -1,109 +1,68 @@
-//! Who has which sessions, and from when on logins count.
+//! Which sessions a subject has, as ids by the hash of his name.
+//!
+//! Two subjects may share a hash, so whoever asks compares the name in the record.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-use crate::record::{Epoch, Security};
-use crate::store::Scope;
-use crate::subject::{App, Subject};
-use crate::time::Timestamp;
+use super::account::Account;
+use super::table::Table;
 use crate::token::SessionId;
 
-/// The subject's sessions by application.
-type ByApp = BTreeMap<Option<App>, BTreeSet<SessionId>>;
+#[derive(Clone, Copy)]
+struct Member {
+    id: SessionId,
+    owner: u32,
+}
 
-#[derive(Default)]
+/// A shard of the index.
 pub(super) struct Index {
-    epoch: Epoch,
-    subjects: HashMap<Subject, ByApp>,
-    /// Not-befores by scope, and until when a session admitted before could live.
-    not_before: HashMap<Scope, (Epoch, Timestamp)>,
+    members: Table<Member>,
+}
+
+fn spread(owner: u32) -> u64 {
+    u64::from(owner).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl Index {
-    pub(super) fn epoch(&self) -> Epoch {
-        self.epoch
-    }
-
-    pub(super) fn add(&mut self, id: SessionId, security: &Security) {
-        if let Some(subject) = &security.subject {
-            self.subjects
-                .entry(subject.clone())
-                .or_default()
-                .entry(security.app.clone())
-                .or_default()
-                .insert(id);
+    pub(super) const fn new() -> Self {
+        Self {
+            members: Table::new(),
         }
     }
 
-    pub(super) fn remove(&mut self, id: SessionId, security: &Security) {
-        let Some(subject) = &security.subject else {
-            return;
-        };
-        let Some(apps) = self.subjects.get_mut(subject) else {
-            return;
-        };
-        if let Some(ids) = apps.get_mut(&security.app) {
-            ids.remove(&id);
-            if ids.is_empty() {
-                apps.remove(&security.app);
-            }
-        }
-        if apps.is_empty() {
-            self.subjects.remove(subject);
-        }
+    pub(super) fn size(&self) -> usize {
+        self.members.size()
     }
 
-    /// The sessions of a subject in one application.
-    pub(super) fn of(&self, app: Option<&App>, subject: &Subject) -> Vec<SessionId> {
-        let ids = self
-            .subjects
-            .get(subject)
-            .and_then(|apps| apps.get(&app.cloned()));
-        ids.into_iter().flatten().copied().collect()
+    pub(super) fn needs(&self) -> usize {
+        self.members.needs()
     }
 
-    /// The sessions of a subject in all applications, ascending.
-    pub(super) fn of_all(&self, subject: &Subject) -> Vec<SessionId> {
-        let mut ids: Vec<_> = self
-            .subjects
-            .get(subject)
-            .into_iter()
-            .flat_map(|apps| apps.values().flatten())
-            .copied()
-            .collect();
-        ids.sort_unstable();
-        ids
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
     }
 
-    /// The latest not-before that covers a session.
-    pub(super) fn not_before(&self, security: &Security) -> Epoch {
-        if self.not_before.is_empty() {
-            return Epoch::ZERO;
-        }
-        let mut scopes = vec![Scope::Everything];
-        scopes.extend(security.app.clone().map(Scope::App));
-        if let Some(subject) = &security.subject {
-            scopes.push(Scope::Subject {
-                app: None,
-                subject: subject.clone(),
-            });
-            if security.app.is_some() {
-                scopes.push(Scope::Subject {
-                    app: security.app.clone(),
-                    subject: subject.clone(),
-                });
-            }
-        }
-        let found = scopes.iter().filter_map(|scope| self.not_before.get(scope));
-        found.map(|(epoch, _)| *epoch).max().unwrap_or_default()
+    /// Sessions of subjects with this hash.
+    pub(super) fn of(&self, owner: u32) -> impl Iterator<Item = SessionId> {
+        self.members
+            .iter_hash(spread(owner))
+            .filter(move |member| member.owner == owner)
+            .map(|member| member.id)
     }
 
-    /// Raises the revocation clock and sets it as not-before of `scope`; sessions admitted before are past their hard cap
-    /// at `until`.
-    pub(super) fn revoke(&mut self, scope: Scope, until: Timestamp, now: Timestamp) -> Epoch {
-        self.not_before.retain(|_, (_, until)| now < *until);
-        self.epoch = self.epoch.next(0);
-        self.not_before.insert(scope, (self.epoch, until));
-        self.epoch
+    /// Adds a session. `charged` covers [`Index::needs`]; what is over goes back.
+    pub(super) fn add(&mut self, account: &Account, charged: usize, owner: u32, id: SessionId) {
+        let before = self.size();
+        let member = Member { id, owner };
+        self.members
+            .insert(spread(owner), member, |member| spread(member.owner));
+        let taken = self.size() - before;
+        debug_assert!(taken <= charged, "{taken} bytes taken, {charged} charged");
+        account.refund(charged - taken);
+    }
+
+    pub(super) fn remove(&mut self, account: &Account, owner: u32, id: SessionId) {
+        self.members.remove(spread(owner), |member| member.id == id);
+        let freed = self.members.shrink(account, |member| spread(member.owner));
+        account.refund(freed);
     }
 }

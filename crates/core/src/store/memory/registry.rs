@@ -24,9 +24,22 @@ struct State {
     sequence: u64,
     revisions: BTreeMap<Kind, u64>,
     waiting: Vec<Waker>,
+    /// Writes since expired entries were last cleared.
+    uncleared: usize,
 }
 
 impl State {
+    /// Drops what expired, once for as many writes as there are entries: a write pays for one entry on average, and what
+    /// expired never takes more than what is there.
+    fn clear(&mut self, now: Timestamp) {
+        self.uncleared += 1;
+        if self.uncleared > self.entries.len().max(64) {
+            self.uncleared = 0;
+            self.entries
+                .retain(|_, entry| entry.expires.is_none_or(|expires| now < expires));
+        }
+    }
+
     fn get(&self, kind: Kind, name: &str, now: Timestamp) -> Option<&Entry> {
         let entry = self.entries.get(&(kind, name.into()))?;
         entry
@@ -82,6 +95,7 @@ impl Registry for MemoryRegistry {
         if !holds {
             return Ok(Put::Conflict(found));
         }
+        state.clear(now);
         state.sequence += 1;
         let version = state.sequence;
         match value {

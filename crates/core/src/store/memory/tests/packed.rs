@@ -1,0 +1,144 @@
+//! The packed form gives back what the encoding gives back.
+
+use proptest::prelude::*;
+
+use super::super::packed::pack;
+use super::super::slab::{Links, Slot};
+use super::*;
+use crate::App;
+use crate::grant::Freeze;
+use crate::record::{Derivation, Device, NextSecret, PreviousSecret, Unknown};
+use crate::token::SecretHash;
+
+fn slot(record: &Record) -> Slot {
+    Slot {
+        id: record.id,
+        bytes: pack(record),
+        owner: 0,
+        stamp: 0,
+        queue: Links::FREE,
+        wheel: Links::FREE,
+    }
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    let near = 1_799_999_000_000..1_800_001_000_000_i64;
+    prop_oneof![near, any::<i64>()].prop_map(Timestamp::from_millis)
+}
+
+fn counter() -> impl Strategy<Value = u64> {
+    prop_oneof![0..300_u64, (1_u64 << 28) - 2..(1 << 28) + 2, any::<u64>()]
+}
+
+fn text() -> impl Strategy<Value = Option<Box<str>>> {
+    prop::option::of(".{0,40}".prop_map(Box::from))
+}
+
+fn derivation() -> impl Strategy<Value = Derivation> {
+    (counter(), any::<[u8; 16]>()).prop_map(|(number, nonce)| Derivation { number, nonce })
+}
+
+prop_compose! {
+    fn with_secrets()(
+        current_from in prop::option::of(derivation()),
+        next in prop::option::of((any::<[u8; 32]>(), derivation(), time())),
+        previous in prop::option::of((any::<[u8; 32]>(), time())),
+        renewals in counter(),
+        size in 0..400_usize,
+    ) -> Record {
+        let mut record = record(1, None, size, IDLE);
+        let secrets = &mut record.security.secrets;
+        secrets.current_from = current_from;
+        secrets.next = next.map(|(hash, from, issued_at)| NextSecret {
+            hash: SecretHash::from_bytes(hash),
+            from,
+            issued_at,
+        });
+        secrets.previous = previous.map(|(hash, until)| PreviousSecret {
+            hash: SecretHash::from_bytes(hash),
+            until,
+        });
+        secrets.renewals = renewals;
+        record
+    }
+}
+
+prop_compose! {
+    fn records()(
+        mut record in with_secrets(),
+        texts in (text(), text(), text(), text()),
+        amr in prop::collection::vec("[a-z]{1,9}".prop_map(Box::<str>::from), 0..4),
+        names in (prop::option::of("[a-zé ]{1,60}"), prop::option::of("[a-zé ]{1,60}")),
+        counters in (counter(), counter(), counter(), counter()),
+        times in (time(), time(), time(), time(), time(), prop::option::of(time())),
+        frozen in prop::option::weighted(0.2, ".{0,9}".prop_map(Box::<str>::from)),
+    ) -> Record {
+        let security = &mut record.security;
+        record.device = Device { user_agent: texts.0, ip: texts.1, label: texts.2 };
+        security.acr = texts.3;
+        security.amr = amr;
+        security.app = names.0.map(|name| App::new(name).expect("a name"));
+        security.subject = names.1.map(|name| Subject::new(name).expect("a name"));
+        (record.version, security.version, security.epoch) = (counters.0, counters.1, counters.2);
+        security.admitted = Epoch(counters.3);
+        record.activity.last_seen = times.0;
+        record.activity.idle_deadline = times.1;
+        security.created_at = times.2;
+        security.absolute_deadline = times.3;
+        security.hard_cap = times.4;
+        security.authenticated_at = times.5;
+        security.freeze = frozen.map(|reason| Freeze { at: NOW, reason, unknown: Unknown::default() });
+        record
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_packed_comes_back(record in records()) {
+        let slot = slot(&record);
+        prop_assert_eq!(&slot.record().expect("readable"), &record);
+        prop_assert_eq!(slot.deadline(), record.deadline());
+        let head = slot.head().expect("readable");
+        prop_assert_eq!(head.admitted, record.security.admitted);
+        prop_assert_eq!(head.subject, record.security.subject.as_ref().map(Subject::as_str));
+    }
+
+    /// Admitting anew in place is what writing the record anew would be.
+    #[test]
+    fn readmitting_changes_three_counters(mut record in records(), epoch in counter()) {
+        record.version = record.version.min(u64::MAX - 1);
+        record.security.version = record.security.version.min(u64::MAX - 1);
+        let mut slot = slot(&record);
+        if slot.readmit(Epoch(epoch)).expect("readable") {
+            record.version += 1;
+            record.security.version += 1;
+            record.security.admitted = Epoch(epoch);
+        }
+        prop_assert_eq!(slot.record().expect("readable"), record);
+    }
+
+    /// S-16: whatever happens to the bytes, reading them is an error or a record, never a panic.
+    #[test]
+    fn damage_never_panics(record in records(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+        let mut slot = slot(&record);
+        let at = at.index(slot.bytes.len());
+        if cut {
+            slot.bytes = Box::from(&slot.bytes[..at]);
+        } else {
+            slot.bytes[at] = byte;
+        }
+        let _ = slot.record();
+        let _ = slot.deadline();
+        let _ = slot.head();
+    }
+}
+
+#[test]
+fn it_is_smaller_than_the_encoding() {
+    let record = record(1, Some("a1b2c3d4"), 0, IDLE);
+    let (packed, encoded) = (pack(&record).len(), record.encode().len());
+    assert!(packed <= 112, "{packed} bytes");
+    assert!(packed * 5 <= encoded * 4, "{packed} of {encoded} bytes");
+}

@@ -1,0 +1,314 @@
+//! `create`, `update` and `touch`.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::account::{Short, block};
+use super::index::Index;
+use super::packed::pack;
+use super::slab::{Links, Slot};
+use super::state::{Indexes, State, Tried, evictable, over};
+use crate::change::Change;
+use crate::policy::{OnFull, SubjectLimit};
+use crate::record::{Activity, Record};
+use crate::store::{Created, Expect, Refusal, StoreError, Touched, Updated};
+use crate::time::Timestamp;
+use crate::token::SessionId;
+
+/// What is asked of a session, as it came.
+pub(super) struct Asked<'a> {
+    pub(super) id: SessionId,
+    pub(super) expect: Expect,
+    pub(super) change: &'a Change,
+    pub(super) limit: SubjectLimit,
+    pub(super) now: Timestamp,
+}
+
+impl State {
+    pub(super) fn create(
+        &self,
+        record: &Record,
+        limit: SubjectLimit,
+        now: Timestamp,
+    ) -> Result<Created, StoreError> {
+        let mut packed = Some(pack(record));
+        loop {
+            match self.try_create(record, &mut packed, limit, now)? {
+                Tried::Done(created) => return Ok(created),
+                Tried::Short(short) => self.make_room(short, None, now)?,
+                Tried::Moved => {}
+            }
+        }
+    }
+
+    fn try_create(
+        &self,
+        record: &Record,
+        packed: &mut Option<Box<[u8]>>,
+        limit: SubjectLimit,
+        now: Timestamp,
+    ) -> Result<Tried<Created>, StoreError> {
+        let id = record.id;
+        let owner = self.owner(record.security.subject.as_ref());
+        let mut held = self.index(owner, 0);
+        let others = self.others(record, &mut held, owner, limit, now)?;
+        let mut shard = self.cell(id).lock();
+        if shard.find(id).is_some() {
+            return Ok(Tried::Done(Created::Exists));
+        }
+        if self.not_before.read().refuses(&record.security) {
+            return Ok(Tried::Done(Created::Refused(Refusal::Revoked)));
+        }
+        let ending = match admit(others, limit) {
+            Ok(ending) => ending,
+            Err(refusal) => return Ok(Tried::Done(Created::Refused(refusal))),
+        };
+        let size = packed.as_ref().map_or(0, |packed| block(packed.len()));
+        let own = size + shard.needs();
+        let entry = held.of(owner).map_or(0, |index| index.needs());
+        if let Err(short) = self.account.charge_session(own + entry) {
+            return Ok(Tried::Short(short));
+        }
+        let bytes = packed.take().unwrap_or_else(|| pack(record));
+        self.longest
+            .fetch_max(record.security.hard_cap.as_millis(), Relaxed);
+        if owner == 0 {
+            self.account.anonymous_came(evictable(&bytes));
+        }
+        let slot = Slot {
+            id,
+            bytes,
+            owner,
+            stamp: self.stamp(),
+            queue: Links::FREE,
+            wheel: Links::FREE,
+        };
+        shard.insert(&self.account, own, slot);
+        if let Some(index) = held.of(owner) {
+            index.add(&self.account, entry, owner, id);
+        }
+        drop(shard);
+        self.end_all(&ending, &mut held);
+        Ok(Tried::Done(Created::Done(ending)))
+    }
+
+    pub(super) fn update(&self, asked: &Asked<'_>) -> Result<Updated, StoreError> {
+        loop {
+            match self.try_update(asked)? {
+                Tried::Done(updated) => return Ok(updated),
+                Tried::Short(short) => self.make_room(short, Some(asked.id), asked.now)?,
+                Tried::Moved => {}
+            }
+        }
+    }
+
+    fn try_update(&self, asked: &Asked<'_>) -> Result<Tried<Updated>, StoreError> {
+        let Asked {
+            id, change, now, ..
+        } = *asked;
+        let Some(owner) = self.owner_of(id) else {
+            return Ok(Tried::Done(Updated::Gone));
+        };
+        // Edits of data change nothing that the index knows, so they do not wait for it.
+        let security = change.security.as_ref();
+        let next_owner = security.map_or(owner, |block| self.owner(block.subject.as_ref()));
+        let mut held = match security {
+            Some(_) => self.index(owner, next_owner),
+            None => self.index(0, 0),
+        };
+        let mut others = Vec::new();
+        if let (Some(security), Some(index)) = (security, held.of(next_owner)) {
+            let named = (security.app.as_ref(), security.subject.as_ref());
+            others = self.named(index, next_owner, named, id, asked.limit, now)?;
+        }
+        let mut shard = self.cell(id).lock();
+        let Some(at) = shard.find(id) else {
+            return Ok(Tried::Done(Updated::Gone));
+        };
+        if shard.slot(at).owner != owner {
+            return Ok(Tried::Moved);
+        }
+        let record = self.decoded(shard.slot(at))?;
+        if over(shard.slot(at), now) || self.revoked(&record) {
+            return Ok(Tried::Done(Updated::Gone));
+        }
+        if !asked.expect.holds(&record) {
+            return Ok(Tried::Done(Updated::Conflict(self.loaded(record))));
+        }
+        let next = record.apply(change);
+        let ending = match self.judge(&record, &next, asked, others) {
+            Ok(ending) => ending,
+            Err(refusal) => return Ok(Tried::Done(Updated::Refused(refusal))),
+        };
+        let bytes = pack(&next);
+        let old = block(shard.slot(at).bytes.len());
+        let moves = owner != next_owner;
+        let entry = match held.of(next_owner) {
+            Some(index) if moves => index.needs(),
+            _ => 0,
+        };
+        let more = block(bytes.len()).saturating_sub(old);
+        // What is in use now is not what goes first for it.
+        self.used(&mut shard, at);
+        if !self.account.charge(more + entry) {
+            return Ok(Tried::Short(Short {
+                bytes: more + entry,
+                sessions: 0,
+            }));
+        }
+        self.longest
+            .fetch_max(next.security.hard_cap.as_millis(), Relaxed);
+        if owner == 0 {
+            self.account
+                .anonymous_went(evictable(&shard.slot(at).bytes));
+        }
+        if next_owner == 0 {
+            self.account.anonymous_came(evictable(&bytes));
+        }
+        shard.slot_mut(at).stamp = self.stamp();
+        shard.replace(&self.account, at, bytes, next_owner);
+        if moves {
+            self.move_entry(&mut held, (owner, next_owner), entry, id);
+        }
+        drop(shard);
+        self.end_all(&ending, &mut held);
+        Ok(Tried::Done(Updated::Done {
+            record: next.into(),
+            ended: ending,
+        }))
+    }
+
+    fn move_entry(
+        &self,
+        held: &mut Indexes<'_>,
+        (from, to): (u32, u32),
+        charged: usize,
+        id: SessionId,
+    ) {
+        if let Some(index) = held.of(to) {
+            index.add(&self.account, charged, to, id);
+        }
+        if let Some(index) = held.of(from) {
+            index.remove(&self.account, from, id);
+        }
+    }
+
+    /// Whether a change with a security block may be made, and which sessions have to go for it.
+    fn judge(
+        &self,
+        record: &Record,
+        next: &Record,
+        asked: &Asked<'_>,
+        others: Others,
+    ) -> Result<Vec<SessionId>, Refusal> {
+        if asked.change.security.is_none() {
+            return Ok(Vec::new());
+        }
+        if self.not_before.read().refuses(&next.security) {
+            return Err(Refusal::Revoked);
+        }
+        let (old, new) = (&record.security, &next.security);
+        if old.subject == new.subject && old.app == new.app {
+            return Ok(Vec::new());
+        }
+        admit(others, asked.limit)
+    }
+
+    pub(super) fn touch(
+        &self,
+        id: SessionId,
+        activity: Activity,
+        now: Timestamp,
+    ) -> Result<Touched, StoreError> {
+        let mut shard = self.cell(id).lock();
+        let Some(at) = shard.find(id).filter(|at| !over(shard.slot(*at), now)) else {
+            return Ok(Touched::Gone);
+        };
+        shard.slot(at).head()?;
+        shard.slot_mut(at).touch(activity);
+        self.used(&mut shard, at);
+        Ok(Touched::Done)
+    }
+
+    fn owner_of(&self, id: SessionId) -> Option<u32> {
+        let shard = self.cell(id).lock();
+        shard.find(id).map(|at| shard.slot(at).owner)
+    }
+
+    pub(super) fn revoked(&self, record: &Record) -> bool {
+        record.security.admitted < self.not_before.read().of(&record.security)
+    }
+
+    fn others(
+        &self,
+        record: &Record,
+        held: &mut Indexes<'_>,
+        owner: u32,
+        limit: SubjectLimit,
+        now: Timestamp,
+    ) -> Result<Others, StoreError> {
+        let security = &record.security;
+        let named = (security.app.as_ref(), security.subject.as_ref());
+        match held.of(owner) {
+            Some(index) => self.named(index, owner, named, record.id, limit, now),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The live sessions of a subject in an application besides `id`, where there are enough of them to count.
+    fn named(
+        &self,
+        index: &Index,
+        owner: u32,
+        (app, subject): (Option<&crate::App>, Option<&crate::Subject>),
+        id: SessionId,
+        limit: SubjectLimit,
+        now: Timestamp,
+    ) -> Result<Others, StoreError> {
+        let Some(max) = limit.max else {
+            return Ok(Vec::new());
+        };
+        let ids: Vec<_> = index.of(owner).filter(|other| *other != id).collect();
+        if ids.len() < max.max(1) as usize {
+            return Ok(Vec::new());
+        }
+        let mut others = Vec::new();
+        for id in ids {
+            let shard = self.cell(id).lock();
+            let Some(at) = shard.find(id).filter(|at| !over(shard.slot(*at), now)) else {
+                continue;
+            };
+            let head = shard.slot(at).head()?;
+            let same = head.app == app.map(crate::App::as_str)
+                && head.subject == subject.map(crate::Subject::as_str);
+            if same {
+                others.push((head.created_at, id));
+            }
+        }
+        Ok(others)
+    }
+
+    /// Ends sessions whose owner's index is held.
+    fn end_all(&self, ids: &[SessionId], held: &mut Indexes<'_>) {
+        for id in ids {
+            // A session of that subject cannot change hands meanwhile: that takes the lock which is held.
+            let _ = self.take(*id, held, |_| true);
+        }
+    }
+}
+
+/// Sessions that count against a limit, with their creation.
+type Others = Vec<(Timestamp, SessionId)>;
+
+/// Who has to go for one more session, or that there may be none.
+fn admit(mut others: Others, limit: SubjectLimit) -> Result<Vec<SessionId>, Refusal> {
+    let max = limit.max.map_or(usize::MAX, |max| max.max(1) as usize);
+    if others.len() < max {
+        return Ok(Vec::new());
+    }
+    if limit.on_full == OnFull::Deny {
+        return Err(Refusal::TooManySessions);
+    }
+    others.sort_unstable();
+    let excess = others.len() + 1 - max;
+    Ok(others.into_iter().take(excess).map(|(_, id)| id).collect())
+}
