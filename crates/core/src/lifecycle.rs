@@ -20,8 +20,10 @@ use crate::time::Timestamp;
 /// The touch to write for a use of `record` at `now`, if one is due (DESIGN 1.3: reading costs no write).
 pub fn touch_due(record: &Record, policy: &Policy, now: Timestamp) -> Option<Activity> {
     let idle_timeout = record.security.idle_timeout;
+    // A session may have a shorter idle timeout than the policy thought of: it must not end while it is used.
     let threshold = policy
         .touch_every
+        .map(|every| every.min(idle_timeout / 2))
         .unwrap_or_else(|| Policy::touch_threshold(idle_timeout));
     (now.since(record.activity.last_seen) >= threshold).then(|| Activity {
         last_seen: now,

@@ -13,7 +13,8 @@ pub struct Policy {
     pub absolute_timeout: Duration,
     /// No session lives longer than this after its creation, whatever moves its other deadlines. Default 90 days.
     pub hard_cap: Duration,
-    /// A touch is written only when the last one is at least this old. Default: [`Policy::touch_threshold`].
+    /// A touch is written only when the last one is at least this old, or half the session's idle timeout where that is
+    /// less. Default: [`Policy::touch_threshold`].
     pub touch_every: Option<Duration>,
     /// Renews the secret of a session this long after its last renewal or login; off by default.
     pub renew_every: Option<Duration>,

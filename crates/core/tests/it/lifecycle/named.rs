@@ -221,6 +221,7 @@ fn nothing_moves_the_hard_cap() {
         let done = authenticate(&record, &proof("ann"), Epoch::ZERO, &policy, now, &[8; 16]);
         record = record.apply(&done.change);
         assert_eq!(record.security.hard_cap, cap);
+        assert!(record.security.absolute_deadline <= cap);
         assert!(record.expires_at() <= cap);
     }
 }
@@ -268,4 +269,23 @@ fn a_touch_is_due_only_after_the_threshold() {
     let activity = touch_due(&record, &policy, start().plus(threshold)).expect("a touch");
     let idle = record.security.idle_timeout;
     assert_eq!(activity.idle_deadline, start().plus(threshold).plus(idle));
+}
+
+/// A policy that touches seldom must not end a session with a short idle timeout that is in use.
+#[test]
+fn a_session_in_use_is_touched_before_it_goes_idle() {
+    let (mut record, token) = session();
+    record.security.idle_timeout = Duration::from_secs(30);
+    record.activity.idle_deadline = start().plus(Duration::from_secs(30));
+    let policy = Policy {
+        touch_every: Some(Duration::from_secs(60)),
+        ..Policy::default()
+    };
+    for second in 1..300 {
+        let now = start().plus(Duration::from_secs(second));
+        assert_eq!(via(&record, &token, now), Via::Current);
+        if let Some(activity) = touch_due(&record, &policy, now) {
+            record.activity = record.activity.later(activity);
+        }
+    }
 }
