@@ -2,6 +2,8 @@
 //! outside is the binary `cloakroom`.
 
 pub mod api;
+pub mod front;
+pub mod gate;
 pub mod cli;
 pub mod config;
 pub mod directory;

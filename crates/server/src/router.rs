@@ -27,8 +27,8 @@ fn api() -> Router<AppState> {
 }
 
 /// For browsers and proxies, below `base_path`. Only behind the listener.
-fn browser() -> Router<AppState> {
-    Router::new()
+fn browser(state: &AppState) -> Router<AppState> {
+    crate::front::routes(state)
 }
 
 /// What the configured listener serves.
@@ -37,9 +37,9 @@ pub fn network(state: &AppState) -> Router {
     let routes = operations().merge(api());
     // axum nests at a path only; the empty base path is the root.
     let routes = if base_path.is_empty() {
-        routes.merge(browser())
+        routes.merge(browser(state))
     } else {
-        routes.nest(base_path, browser())
+        routes.nest(base_path, browser(state))
     };
     with_middleware(routes, state, Via::Network)
 }

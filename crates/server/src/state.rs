@@ -3,6 +3,9 @@
 use crate::{
     config::{Config, WebOrigin},
     credentials::{ApiKeys, bootstrap},
+    directory::Directory,
+    front::Pages,
+    gate::Origins,
     jobs::Refused,
     keep::Keep,
     observe::{Health, Metrics},
@@ -23,6 +26,9 @@ struct Inner {
     keep: Keep,
     data_dir: Option<DataDir>,
     api_keys: ApiKeys,
+    directory: Directory,
+    origins: Origins,
+    pages: Pages,
     refused: Refused,
     health: Health,
     metrics: Metrics,
@@ -52,10 +58,22 @@ impl AppState {
         .await?;
         let api_keys = ApiKeys::new(keep.registry.clone());
         bootstrap(&config.bootstrap, &api_keys, keep.sessions.now()).await?;
+        let directory = Directory::new(
+            keep.registry.clone(),
+            keep.sessions.clone(),
+            &config.argon2,
+            data_dir
+                .as_ref()
+                .map(|dir| dir.path().join("initial-admin-password")),
+        );
+        let origins = Origins::of(&config, &public);
         Ok(Self(Arc::new(Inner {
             config,
             public,
             api_keys,
+            directory,
+            origins,
+            pages: Pages::default(),
             refused: Refused::default(),
             keep,
             data_dir,
@@ -99,6 +117,44 @@ impl AppState {
     #[must_use]
     pub fn refused(&self) -> &Refused {
         &self.0.refused
+    }
+
+    /// The people who may log in.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    /// Where people may be sent, and which hosts we answer for.
+    #[must_use]
+    pub fn origins(&self) -> &Origins {
+        &self.0.origins
+    }
+
+    /// The pages' templates.
+    #[must_use]
+    pub fn pages(&self) -> &Pages {
+        &self.0.pages
+    }
+
+    /// What every address of a page begins with: public origin and base path.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("{}{}", self.0.public, self.0.config.server.base_path)
+    }
+
+    /// The login page, or one's own login form, that leads back to `return_to`.
+    #[must_use]
+    pub fn login_url(&self, return_to: Option<&str>) -> String {
+        let own = self.0.config.login.url.clone();
+        let page = own.or_else(|| url::Url::parse(&format!("{}/login", self.base_url())).ok());
+        let Some(mut page) = page else {
+            return self.base_url();
+        };
+        if let Some(return_to) = return_to {
+            page.query_pairs_mut().append_pair("return_to", return_to);
+        }
+        page.into()
     }
 
     /// Everything that is kept.

@@ -10,13 +10,14 @@ mod idempotency;
 pub mod listing;
 mod problem;
 mod scoped;
+pub mod users;
 pub mod verify;
 pub mod view;
 
 use crate::state::AppState;
 use axum::{
     Router,
-    routing::{delete, get, post},
+    routing::{delete, get, post, put},
 };
 
 pub use problem::{session_problem, store_problem};
@@ -46,6 +47,11 @@ pub fn routes() -> Router<AppState> {
         )
         .route("/v1/api-keys", post(api_keys::create).get(api_keys::list))
         .route("/v1/api-keys/{name}", delete(api_keys::revoke))
+        .route("/v1/users", post(users::add).get(users::list))
+        .route("/v1/users/{name}", delete(users::remove))
+        .route("/v1/users/{name}/password", put(users::password))
+        .route("/v1/users/{name}/disable", post(users::disable))
+        .route("/v1/users/{name}/enable", post(users::enable))
 }
 
 /// The paths of [`routes`] for the OpenAPI document.
@@ -67,5 +73,11 @@ pub fn routes() -> Router<AppState> {
     api_keys::create,
     api_keys::list,
     api_keys::revoke,
+    users::add,
+    users::list,
+    users::remove,
+    users::password,
+    users::disable,
+    users::enable,
 ))]
 pub struct Paths;

@@ -17,7 +17,8 @@ kinds! {
     MALFORMED_JSON = BAD_REQUEST "malformed-json" "The body is not valid JSON": "`detail` says at which line and column.";
     INVALID_FIELD = BAD_REQUEST "invalid-field" "A field of the request is not valid": "`field` names it; fields that the request does not know are refused too.";
     UNAUTHENTICATED = UNAUTHORIZED "unauthenticated" "An API key is needed": "Send `Authorization: Bearer <api key>`.";
-    FORBIDDEN = FORBIDDEN "forbidden" "The API key does not allow this": "`scope` names the scope that is missing.";
+    SIGN_IN = UNAUTHORIZED "sign-in" "Somebody must sign in": "The proxied request has no live session.";
+    FORBIDDEN = FORBIDDEN "forbidden" "This is not allowed": "Of an API key, `scope` names the scope that is missing.";
     CROSS_SITE = FORBIDDEN "cross-site" "The request comes from another site": "Browsers may only send it from this site's own pages.";
     NOT_FOUND = NOT_FOUND "not-found" "There is nothing here": "No such path.";
     SESSION_NOT_FOUND = NOT_FOUND "session-not-found" "There is no such session": "It never was, has ended, or belongs to another application.";

@@ -15,7 +15,7 @@ use crate::{
     router,
     state::AppState,
 };
-use std::time::Duration;
+use std::{io::IsTerminal, time::Duration};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
 /// Runs the server until a signal ends it.
@@ -40,7 +40,11 @@ pub async fn run(loaded: Loaded, flags: Flags) -> Result<(), String> {
 
     let (drain, shutdown) = (server.drain_timeout.get(), state.shutdown());
     let mut acceptors = JoinSet::new();
-    start_message::print(&state, &listener);
+    let first = state
+        .directory()
+        .first_start(std::io::stdout().is_terminal())
+        .await?;
+    start_message::print(&state, &listener, first.as_ref());
     tracing::info!(listen = %listener, version = env!("CARGO_PKG_VERSION"), "ready");
     acceptors.spawn(
         Acceptor::new(listener, router::network(&state), &server).run(shutdown.watch(), drain),

@@ -1,0 +1,152 @@
+//! `/account`: the person's own sessions and devices.
+
+use super::{client, pages};
+use crate::{api, state::AppState};
+use axum::{
+    Form,
+    extract::{State, rejection::FormRejection},
+    response::Response,
+};
+use cloakroom::service::{Cause, Error};
+use cloakroom_core::{Record, SessionId, Subject, store::Scope};
+use http::{HeaderMap, StatusCode};
+use minijinja::{Value, context};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The most sessions that the page shows.
+const SHOWN: usize = 100;
+
+type Person = (Subject, Arc<Record>);
+
+/// `GET /`: to the account, or to the login.
+pub(super) async fn home(State(state): State<AppState>) -> Response {
+    pages::see_other(&format!("{}/account", state.base_url()))
+}
+
+/// The signed-in person, or the answer that asks for a login.
+async fn person(state: &AppState, headers: &HeaderMap) -> Result<Person, Box<Response>> {
+    let found = client::person(state, headers).await;
+    let found = found.map_err(|error| Box::new(pages::unavailable(state, &error)))?;
+    found.ok_or_else(|| {
+        let account = format!("{}/account", state.base_url());
+        Box::new(pages::see_other(&state.login_url(Some(&account))))
+    })
+}
+
+fn scope(subject: Subject) -> Scope {
+    Scope::Subject { app: None, subject }
+}
+
+/// The page.
+pub(super) async fn show(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    let (subject, own) = match person(&state, &headers).await {
+        Ok(person) => person,
+        Err(response) => return *response,
+    };
+    let listed = state
+        .sessions()
+        .list(scope(subject.clone()), None, SHOWN)
+        .await;
+    let mut records = match listed {
+        Ok(listed) => listed.records,
+        Err(error) => return pages::unavailable(&state, &error),
+    };
+    // This one first, then the last used.
+    records.sort_by_key(|record| {
+        (
+            record.id != own.id,
+            std::cmp::Reverse(record.activity.last_seen),
+        )
+    });
+    let sessions: Vec<Value> = records
+        .iter()
+        .map(|record| row(&state, record, own.id))
+        .collect();
+    let values = context! { subject => subject.as_str(), sessions };
+    pages::page(&state, StatusCode::OK, "account.html", values)
+}
+
+fn row(state: &AppState, record: &Record, own: SessionId) -> Value {
+    let minute = |at| {
+        let text = api::time(state.sessions().shown(at));
+        text.get(..16)
+            .map_or(text.clone(), |minute| minute.replace('T', " "))
+    };
+    let device = &record.device;
+    context! {
+        id => record.id.to_string(),
+        is_this => record.id == own,
+        device => device.label.as_deref().or(device.user_agent.as_deref()).unwrap_or("unknown device"),
+        ip => device.ip.as_deref(),
+        since => minute(record.security.authenticated_at.unwrap_or(record.security.created_at)),
+        seen => minute(record.activity.last_seen),
+    }
+}
+
+/// Which session to end.
+#[derive(Deserialize)]
+pub(super) struct Which {
+    session_id: String,
+}
+
+/// `POST /account/end`: ends one of the person's own sessions.
+pub(super) async fn end_one(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    which: Result<Form<Which>, FormRejection>,
+) -> Response {
+    let (subject, _) = match person(&state, &headers).await {
+        Ok(person) => person,
+        Err(response) => return *response,
+    };
+    let id = which
+        .ok()
+        .and_then(|Form(which)| which.session_id.parse::<SessionId>().ok());
+    let Some(id) = id else {
+        return pages::message(
+            &state,
+            StatusCode::BAD_REQUEST,
+            "Which session?",
+            "Please go back and try again.",
+        );
+    };
+    match end_own(&state, &subject, id).await {
+        Ok(()) => back(&state),
+        Err(error) => pages::unavailable(&state, &error),
+    }
+}
+
+async fn end_own(state: &AppState, subject: &Subject, id: SessionId) -> Result<(), Error> {
+    let sessions = state.sessions();
+    let found = sessions.get(id).await?;
+    // Another person's session looks like one that has ended.
+    if found.is_some_and(|record| record.security.subject.as_ref() == Some(subject)) {
+        sessions.end(id, Cause::Revoked).await?;
+        tracing::info!(target: "audit", event = "session_ended_by_owner", session_id = %id, subject = subject.as_str(), "session");
+    }
+    Ok(())
+}
+
+/// `POST /account/end-others`: ends all of the person's sessions but this one.
+pub(super) async fn end_others(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    let (subject, own) = match person(&state, &headers).await {
+        Ok(person) => person,
+        Err(response) => return *response,
+    };
+    match state
+        .sessions()
+        .revoke_all(scope(subject.clone()), Some(own.id))
+        .await
+    {
+        Ok(revoked) => {
+            tracing::info!(target: "audit", event = "others_ended", subject = subject.as_str(), count = revoked.count, "sessions");
+            back(&state)
+        }
+        Err(error) => pages::unavailable(&state, &error),
+    }
+}
+
+fn back(state: &AppState) -> Response {
+    pages::see_other(&format!("{}/account", state.base_url()))
+}

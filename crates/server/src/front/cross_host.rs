@@ -1,0 +1,228 @@
+//! One login for several hosts whose cookies are apart: a single-use code carries it over.
+//!
+//! A token cannot be shown again, because only its hash is kept. So the other host gets a session of its own, with the same
+//! subject and the same proof, that remembers which session it began with; a logout ends the whole family.
+
+use super::{client, pages, sign_in};
+use crate::{http::Peer, state::AppState};
+use axum::{Extension, extract::State, response::Response};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use cloakroom::{
+    Proof, SessionId,
+    service::{Cause, Error},
+};
+use cloakroom_core::{
+    Edits, JsonText, Record, Subject,
+    lifecycle::Begin,
+    record::Epoch,
+    store::{Expected, Kind, Put, Scope},
+};
+use http::{HeaderMap, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use url::Url;
+
+/// How long a code may take to its host.
+const VALID: Duration = Duration::from_secs(30);
+
+/// The name under which a session remembers the one that it began with.
+const PARENT: &str = "cloakroom:began-with";
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    host: String,
+    place: Url,
+    subject: Subject,
+    acr: Option<Box<str>>,
+    amr: Vec<Box<str>>,
+    admitted: u64,
+    parent: SessionId,
+}
+
+/// The address that carries the login over to the host of `place`; `None` where its cookie is ours.
+pub(super) async fn code_for(
+    state: &AppState,
+    record: &Record,
+    place: &Url,
+) -> Result<Option<Url>, Error> {
+    let Some(origin) =
+        crate::config::WebOrigin::of(place).filter(|origin| state.origins().is_apart(origin))
+    else {
+        return Ok(None);
+    };
+    let Some(subject) = record.security.subject.clone() else {
+        return Ok(None);
+    };
+    let code = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+    let kept = Kept {
+        host: origin.authority(),
+        place: place.clone(),
+        subject,
+        acr: record.security.acr.clone(),
+        amr: record.security.amr.clone(),
+        admitted: record.security.admitted.0,
+        parent: parent_of(record).unwrap_or(record.id),
+    };
+    let now = state.sessions().now();
+    let value = Bytes::from(serde_json::to_vec(&kept)?);
+    let (name, expires) = (stored_name(&code), Some(now.plus(VALID)));
+    state
+        .registry()
+        .put(
+            Kind::Code,
+            &name,
+            Expected::Absent,
+            Some(value),
+            expires,
+            now,
+        )
+        .await?;
+    let base = &state.config().server.base_path;
+    let Ok(mut callback) = Url::parse(&format!("{origin}{base}/callback")) else {
+        return Ok(None);
+    };
+    callback.query_pairs_mut().append_pair("code", &code);
+    Ok(Some(callback))
+}
+
+/// Only the hash is kept: who reads the store cannot redeem a code.
+fn stored_name(code: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(code.as_bytes()))
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Presented {
+    #[serde(default)]
+    code: String,
+}
+
+/// `GET /callback?code=…` on the other host: once, within 30 s.
+pub(super) async fn redeem(
+    State(state): State<AppState>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    uri: http::Uri,
+) -> Response {
+    let code = axum::extract::Query::<Presented>::try_from_uri(&uri)
+        .map(|query| query.0.code)
+        .unwrap_or_default();
+    let spent = || {
+        let text = "The address was used before, is too old, or is meant for another host. Please open the page again.";
+        pages::message(
+            &state,
+            StatusCode::BAD_REQUEST,
+            "This login cannot be used",
+            text,
+        )
+    };
+    let kept = match take(&state, &code, &host_of(&state, &headers, peer)).await {
+        Ok(Some(kept)) => kept,
+        Ok(None) => return spent(),
+        Err(error) => return pages::unavailable(&state, &error),
+    };
+    match settle(&state, &headers, peer, &kept).await {
+        Ok(Some(response)) => response,
+        Ok(None) => spent(),
+        Err(error) => pages::unavailable(&state, &error),
+    }
+}
+
+/// The host that the browser asked, as a trusted proxy tells it.
+fn host_of(state: &AppState, headers: &HeaderMap, peer: Peer) -> String {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let told = state
+        .config()
+        .proxy
+        .trusts(peer.ip())
+        .then(|| text("x-forwarded-host"))
+        .flatten();
+    told.or_else(|| text(header::HOST.as_str()))
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+}
+
+/// Takes a code out of the registry: of two who present it, one gets it. A wrong host spends it too.
+async fn take(state: &AppState, code: &str, host: &str) -> Result<Option<Kept>, Error> {
+    if code.len() != 43 {
+        return Ok(None);
+    }
+    let (registry, now, name) = (state.registry(), state.sessions().now(), stored_name(code));
+    let Some(entry) = registry.get(Kind::Code, &name, now).await? else {
+        return Ok(None);
+    };
+    let version = Expected::Version(entry.version);
+    let taken = registry
+        .put(Kind::Code, &name, version, None, None, now)
+        .await?;
+    let kept: Option<Kept> = serde_json::from_slice(&entry.value).ok();
+    Ok(kept.filter(|kept| matches!(taken, Put::Done(_)) && kept.host == host))
+}
+
+async fn settle(
+    state: &AppState,
+    headers: &HeaderMap,
+    peer: Peer,
+    kept: &Kept,
+) -> Result<Option<Response>, Error> {
+    let sessions = state.sessions();
+    // The login that the code came from must still stand.
+    if sessions.get(kept.parent).await?.is_none() {
+        return Ok(None);
+    }
+    // What the browser had on this host gives way (OW-9).
+    if let Some(token) = client::token(state, headers)
+        && let Some(old) = client::found(state, &token).await?
+    {
+        sessions.end(old.id, Cause::Ended).await?;
+    }
+    let mut edits = Edits::new();
+    edits.set(PARENT, JsonText::of(&kept.parent)?);
+    let begin = Begin {
+        proof: Some(Proof {
+            subject: kept.subject.clone(),
+            acr: kept.acr.clone(),
+            amr: kept.amr.clone(),
+        }),
+        device: client::device(state, headers, peer),
+        edits,
+        admitted: Epoch(kept.admitted),
+        ..Begin::default()
+    };
+    let started = match sessions.create(&begin).await {
+        Ok(started) => started,
+        Err(Error::Refused(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    tracing::info!(target: "audit", event = "login_carried_over", session_id = %started.record.id, began_with = %kept.parent, host = kept.host, "login");
+    let mut response = pages::see_other(kept.place.as_str());
+    sign_in::set_cookie(state, &mut response, &started);
+    Ok(Some(response))
+}
+
+fn parent_of(record: &Record) -> Option<SessionId> {
+    record.data.read(PARENT).ok().flatten()
+}
+
+/// Ends the other sessions of the family: those that began with the same login on other hosts.
+pub(super) async fn end_family(state: &AppState, record: &Record) -> Result<(), Error> {
+    let Some(subject) = record.security.subject.clone() else {
+        return Ok(());
+    };
+    let root = parent_of(record).unwrap_or(record.id);
+    let scope = Scope::Subject { app: None, subject };
+    let mut cursor = None;
+    loop {
+        let page = state.sessions().list(scope.clone(), cursor, 100).await?;
+        for other in &page.records {
+            if other.id != record.id && (other.id == root || parent_of(other) == Some(root)) {
+                state.sessions().end(other.id, Cause::Ended).await?;
+            }
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+}

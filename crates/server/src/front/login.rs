@@ -1,0 +1,181 @@
+//! `GET /login` and `POST /login`
+
+use super::{client, pages, sign_in};
+use crate::{
+    directory::{Attempted, Network, Proven},
+    http::{Peer, Problem},
+    state::AppState,
+};
+use axum::{
+    Extension, Form,
+    extract::{State, rejection::FormRejection},
+    response::{IntoResponse, Response},
+};
+use cloakroom::Proof;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use minijinja::context;
+use serde::Deserialize;
+use url::Url;
+use zeroize::Zeroizing;
+
+/// Where to go afterwards.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Ask {
+    #[serde(default)]
+    return_to: String,
+}
+
+/// The form. Somebody who is signed in already is sent on.
+pub(super) async fn show(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    uri: http::Uri,
+) -> Response {
+    let ask = axum::extract::Query::<Ask>::try_from_uri(&uri)
+        .map(|query| query.0)
+        .unwrap_or_default();
+    let place = state.origins().place(&ask.return_to);
+    match client::person(&state, &headers).await {
+        Ok(Some((_, record))) if place.is_some() => {
+            match sign_in::send_on(&state, &record, place).await {
+                Ok(response) => response,
+                Err(error) => pages::unavailable(&state, &error),
+            }
+        }
+        Ok(_) => match own_form(&state, place.as_ref()) {
+            Some(elsewhere) => pages::see_other(elsewhere.as_str()),
+            None => form(&state, StatusCode::OK, "", place.as_ref(), None),
+        },
+        Err(error) => pages::unavailable(&state, &error),
+    }
+}
+
+/// One's own login form, where one is configured.
+pub(super) fn own_form(state: &AppState, place: Option<&Url>) -> Option<Url> {
+    let mut own = state.config().login.url.clone()?;
+    if let Some(place) = place {
+        own.query_pairs_mut()
+            .append_pair("return_to", place.as_str());
+    }
+    Some(own)
+}
+
+fn form(
+    state: &AppState,
+    status: StatusCode,
+    username: &str,
+    place: Option<&Url>,
+    wrong: Option<&str>,
+) -> Response {
+    let values =
+        context! { username, return_to => place.map(Url::as_str).unwrap_or_default(), wrong };
+    pages::page(state, status, "login.html", values)
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub(super) struct Typed {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    password: Zeroizing<String>,
+    #[serde(default)]
+    return_to: String,
+}
+
+/// Checks name and password; on success the person has a new token and is sent on.
+pub(super) async fn submit(
+    State(state): State<AppState>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    typed: Result<Form<Typed>, FormRejection>,
+) -> Response {
+    let Ok(Form(typed)) = typed else {
+        return pages::message(
+            &state,
+            StatusCode::BAD_REQUEST,
+            "That was not the login form",
+            "Please go back and try again.",
+        );
+    };
+    let place = state.origins().place(&typed.return_to);
+    // Before the proof: a revocation from here on wins over this login.
+    let admitted = match state.sessions().admitted().await {
+        Ok(admitted) => admitted,
+        Err(error) => return pages::unavailable(&state, &error),
+    };
+    let network = Network::of(client::address(&state, &headers, peer));
+    let device = sign_in::device_of(&state, &headers);
+    let attempted = state
+        .directory()
+        .prove(&typed.username, typed.password, network, device.as_ref())
+        .await;
+    let proven = match attempted {
+        Ok(Attempted::Proven(proven)) => proven,
+        Ok(Attempted::Refused) => {
+            tracing::info!(target: "audit", event = "login_refused", ?network, "a wrong name or password");
+            let wrong = "That name and password do not fit together.";
+            return form(
+                &state,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &typed.username,
+                place.as_ref(),
+                Some(wrong),
+            );
+        }
+        Ok(Attempted::Wait(wait)) => {
+            let seconds = wait.as_secs().max(1);
+            let wrong = format!("Too many attempts. Please wait {seconds} seconds.");
+            let mut response = form(
+                &state,
+                StatusCode::TOO_MANY_REQUESTS,
+                &typed.username,
+                place.as_ref(),
+                Some(&wrong),
+            );
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            return response;
+        }
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    signed_in(&state, &headers, peer, *proven, place, admitted).await
+}
+
+async fn signed_in(
+    state: &AppState,
+    headers: &HeaderMap,
+    peer: Peer,
+    proven: Proven,
+    place: Option<Url>,
+    admitted: cloakroom_core::record::Epoch,
+) -> Response {
+    let proof = Proof {
+        subject: proven.person.name.clone(),
+        acr: None,
+        amr: vec!["pwd".into()],
+    };
+    let started = match sign_in::begin(state, headers, peer, proof, admitted).await {
+        Ok(started) => started,
+        Err(cloakroom::service::Error::Refused(_)) => {
+            let wrong = "You cannot log in right now. Please try again.";
+            return form(
+                state,
+                StatusCode::CONFLICT,
+                proven.person.name.as_str(),
+                place.as_ref(),
+                Some(wrong),
+            );
+        }
+        Err(error) => return pages::unavailable(state, &error),
+    };
+    tracing::info!(target: "audit", event = "login", session_id = %started.record.id, subject = proven.person.name.as_str(), "login");
+    let mut response = match sign_in::send_on(state, &started.record, place).await {
+        Ok(response) => response,
+        Err(error) => return pages::unavailable(state, &error),
+    };
+    sign_in::set_cookie(state, &mut response, &started);
+    sign_in::set_device(state, &mut response, &proven.device);
+    response
+}

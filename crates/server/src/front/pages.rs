@@ -1,0 +1,128 @@
+//! The pages: templates in the binary, no script, one style sheet.
+
+use crate::{http::no_store, state::AppState};
+use axum::{
+    extract::State,
+    response::{Html, IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use minijinja::{Environment, Value, context};
+
+/// Forms post to ourselves and then lead to other hosts of ours, which `form-action` would have to name one by one; the
+/// guard against forms of others is [`super::same_site_only`].
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The templates.
+pub struct Pages(Environment<'static>);
+
+impl Default for Pages {
+    fn default() -> Self {
+        let mut environment = Environment::new();
+        for (name, text) in [
+            ("base.html", include_str!("../../templates/base.html")),
+            ("login.html", include_str!("../../templates/login.html")),
+            ("account.html", include_str!("../../templates/account.html")),
+            ("message.html", include_str!("../../templates/message.html")),
+        ] {
+            // A template that cannot be read fails in the test below, and its page answers 500.
+            if let Err(error) = environment.add_template(name, text) {
+                tracing::error!(name, %error, "a template cannot be read");
+            }
+        }
+        Self(environment)
+    }
+}
+
+impl std::fmt::Debug for Pages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pages")
+    }
+}
+
+/// A page, for this reader alone.
+pub(super) fn page(state: &AppState, status: StatusCode, name: &str, values: Value) -> Response {
+    let base = context! { base => state.config().server.base_path.as_str() };
+    let rendered = state
+        .pages()
+        .0
+        .get_template(name)
+        .and_then(|template| template.render(context! { ..values, ..base }));
+    let mut response = match rendered {
+        Ok(text) => (status, Html(text)).into_response(),
+        Err(error) => {
+            tracing::error!(name, %error, "a page could not be made");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    };
+    let headers = response.headers_mut();
+    no_store(headers);
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(POLICY),
+    );
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("Cookie, Sec-Fetch-Site, Origin"),
+    );
+    response
+}
+
+/// A page with a heading and a sentence.
+pub(super) fn message(state: &AppState, status: StatusCode, title: &str, text: &str) -> Response {
+    page(state, status, "message.html", context! { title, text })
+}
+
+/// The page for a store that is out of reach: never one that looks like a logout.
+pub(super) fn unavailable(state: &AppState, error: &cloakroom::service::Error) -> Response {
+    tracing::error!(%error, source = ?std::error::Error::source(error).map(ToString::to_string), "a page could not be answered");
+    let mut response = message(
+        state,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Out of order for a moment",
+        "The server cannot reach its store. You are not logged out. Please try again.",
+    );
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
+/// `GET /style.css`
+pub(super) async fn style(State(_): State<AppState>) -> Response {
+    let kind = (header::CONTENT_TYPE, "text/css; charset=utf-8");
+    let cache = (header::CACHE_CONTROL, "public, max-age=3600");
+    ([kind, cache], include_str!("../../templates/style.css")).into_response()
+}
+
+/// 303 to a place that was checked.
+pub(super) fn see_other(to: &str) -> Response {
+    redirect(StatusCode::SEE_OTHER, to)
+}
+
+/// A redirect that no cache keeps.
+pub(super) fn redirect(status: StatusCode, to: &str) -> Response {
+    match HeaderValue::try_from(to) {
+        Ok(location) => {
+            let mut response = (status, [(header::LOCATION, location)]).into_response();
+            no_store(response.headers_mut());
+            response
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_can_be_read_and_escapes() {
+        let pages = Pages::default();
+        for name in ["login.html", "account.html", "message.html"] {
+            let values = context! { title => "<b>", text => "<b>", username => "\"><b>", return_to => "\"><b>", base => "" };
+            let text = pages.0.get_template(name).unwrap().render(values).unwrap();
+            assert!(!text.contains("<b>"), "{name}: {text}");
+        }
+    }
+}
