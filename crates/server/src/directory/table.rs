@@ -41,7 +41,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Room for `sets` times 8 buckets, 56 bytes each, taken at once and never more.
+    /// Room for `sets` times 8 buckets, 40 bytes each, taken at once and never more.
     pub(super) fn new(sets: usize) -> Self {
         Self {
             seed: RandomState::new(),
