@@ -29,6 +29,8 @@ const VALID: Duration = Duration::from_secs(30);
 
 /// The name under which a session remembers the one that it began with.
 const PARENT: &str = "cloakroom:began-with";
+/// And on which host.
+const HOST: &str = "cloakroom:host";
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -41,29 +43,43 @@ struct Kept {
     parent: SessionId,
 }
 
-/// The address that carries the login over to the host of `place`; `None` where its cookie is ours.
-pub(super) async fn code_for(
-    state: &AppState,
-    record: &Record,
-    place: &Url,
-) -> Result<Option<Url>, Error> {
+/// How a signed-in person gets to a place.
+pub(super) enum Way {
+    /// Directly: its host sees our cookie.
+    Direct,
+    /// By this address, which carries the login over.
+    By(Url),
+    /// Not at all: the browser does not keep the cookie of this host, and would go in a circle.
+    NoCookie(String),
+}
+
+/// How many logins may be carried over to one host within [`CIRCLE`]: several tabs open at once, a circle goes on.
+const CARRIED_MAX: usize = 3;
+const CIRCLE: Duration = Duration::from_secs(10);
+
+/// The way to `place` for the person of `record`.
+pub(super) async fn way_to(state: &AppState, record: &Record, place: &Url) -> Result<Way, Error> {
     let Some(origin) =
         crate::config::WebOrigin::of(place).filter(|origin| state.origins().is_apart(origin))
     else {
-        return Ok(None);
+        return Ok(Way::Direct);
     };
     let Some(subject) = record.security.subject.clone() else {
-        return Ok(None);
+        return Ok(Way::Direct);
     };
+    let (host, root) = (origin.authority(), parent_of(record).unwrap_or(record.id));
+    if carried_lately(state, &subject, root, &host).await? >= CARRIED_MAX {
+        return Ok(Way::NoCookie(host));
+    }
     let code = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
     let kept = Kept {
-        host: origin.authority(),
+        host,
         place: place.clone(),
         subject,
         acr: record.security.acr.clone(),
         amr: record.security.amr.clone(),
         admitted: record.security.admitted.0,
-        parent: parent_of(record).unwrap_or(record.id),
+        parent: root,
     };
     let now = state.sessions().now();
     let value = Bytes::from(serde_json::to_vec(&kept)?);
@@ -81,10 +97,33 @@ pub(super) async fn code_for(
         .await?;
     let base = &state.config().server.base_path;
     let Ok(mut callback) = Url::parse(&format!("{origin}{base}/callback")) else {
-        return Ok(None);
+        return Ok(Way::Direct);
     };
     callback.query_pairs_mut().append_pair("code", &code);
-    Ok(Some(callback))
+    Ok(Way::By(callback))
+}
+
+/// How many sessions of the family began on `host` just now.
+async fn carried_lately(
+    state: &AppState,
+    subject: &Subject,
+    root: SessionId,
+    host: &str,
+) -> Result<usize, Error> {
+    let sessions = state.sessions();
+    let scope = Scope::Subject {
+        app: None,
+        subject: subject.clone(),
+    };
+    let now = sessions.now();
+    let lately = |record: &Record| {
+        let on: Option<String> = record.data.read(HOST).ok().flatten();
+        parent_of(record) == Some(root)
+            && on.as_deref() == Some(host)
+            && now.since(record.security.created_at) < CIRCLE
+    };
+    let page = sessions.list(scope, None, 100).await?;
+    Ok(page.records.iter().filter(|record| lately(record)).count())
 }
 
 /// Only the hash is kept: who reads the store cannot redeem a code.
@@ -179,6 +218,7 @@ async fn settle(
     }
     let mut edits = Edits::new();
     edits.set(PARENT, JsonText::of(&kept.parent)?);
+    edits.set(HOST, JsonText::of(&kept.host)?);
     let begin = Begin {
         proof: Some(Proof {
             subject: kept.subject.clone(),

@@ -1,6 +1,10 @@
 //! What a proven login does to sessions and cookies.
 
-use super::{client, cross_host, pages};
+use super::{
+    client,
+    cross_host::{self, Way},
+    pages,
+};
 use crate::{directory::DeviceSecret, http::Peer, state::AppState};
 use axum::response::Response;
 use cloakroom::{
@@ -8,7 +12,7 @@ use cloakroom::{
     service::{Cause, Error, Started, Target},
 };
 use cloakroom_core::{lifecycle::Begin, record::Epoch};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use url::Url;
 
 /// Begins the person's session, or authenticates the one that the browser has. Whatever token the browser presented opens
@@ -51,10 +55,16 @@ pub(super) async fn send_on(
     let Some(place) = place else {
         return Ok(pages::see_other(&format!("{}/account", state.base_url())));
     };
-    match cross_host::code_for(state, record, &place).await? {
-        Some(callback) => Ok(pages::see_other(callback.as_str())),
-        None => Ok(pages::see_other(place.as_str())),
-    }
+    Ok(match cross_host::way_to(state, record, &place).await? {
+        Way::Direct => pages::see_other(place.as_str()),
+        Way::By(callback) => pages::see_other(callback.as_str()),
+        Way::NoCookie(host) => {
+            let text = format!(
+                "Your browser does not keep the cookie of {host}. Please allow it and open the page again."
+            );
+            pages::message(state, StatusCode::CONFLICT, "A cookie is missing", &text)
+        }
+    })
 }
 
 /// Adds the session cookie.

@@ -4,8 +4,13 @@
 mod api;
 mod commands;
 mod configuration;
+mod directory;
+mod e2e;
 mod ephemeral;
+mod forward_auth;
 mod limits;
+mod login;
+mod people;
 mod start;
 mod stop;
 mod support;

@@ -29,13 +29,14 @@ async fn soak_kill_9_loses_nothing_acknowledged() {
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let mut api = Arc::new(Api::start().await);
-    for round in 0..rounds(3, 200) {
+    let mut acknowledged = 0;
+    for _ in 0..rounds(3, 200) {
         let mut clients = JoinSet::new();
         for client in 0..32 {
             let (api, seed) = (Arc::clone(&api), random.random());
             clients.spawn(async move { write_until_killed(&api, client, seed).await });
         }
-        tokio::time::sleep(Duration::from_millis(random.random_range(20..400))).await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(100..600))).await;
         let pid = rustix::process::Pid::from_raw(i32::try_from(api.server.pid()).unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
         let known = clients.join_all().await.concat();
@@ -44,14 +45,13 @@ async fn soak_kill_9_loses_nothing_acknowledged() {
             server: server.restart().await,
             key,
         });
-        assert!(
-            known.iter().any(|known| known.n > 0 || known.ended),
-            "round {round} wrote nothing"
-        );
         for one in &known {
             check(&api, one).await;
         }
+        acknowledged += known.iter().map(|known| known.n).sum::<u64>();
     }
+    println!("{acknowledged} acknowledged writes were there");
+    assert!(acknowledged > 0, "nothing was written before the kills");
 }
 
 async fn write_until_killed(api: &Api, client: usize, seed: u64) -> Vec<Known> {
