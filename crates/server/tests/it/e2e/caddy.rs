@@ -5,7 +5,7 @@ use super::{
     browser::Browsers,
     curl::{Answer, Curl},
     site::{ADA, HOST_COOKIE, Site},
-    steps::{DEEP, app_knows, is_sent_to_login, logs_in, logs_out_all_others},
+    steps::{DEEP, app_knows, is_sent_to_login, logs_in, logs_out, logs_out_all_others},
 };
 use std::collections::BTreeMap;
 
@@ -52,6 +52,26 @@ async fn one_login_serves_two_hosts_and_one_logout_ends_both() {
     for (host, page) in [(SECOND, FILES), (FIRST, DEEP)] {
         other.visit(&site.url(host, page)).await;
         other.arrive(&site.url(host, page)).await;
+    }
+}
+
+/// A person has one login, whatever it takes: the logout at either host ends it at both.
+#[tokio::test]
+async fn a_logout_at_one_host_is_a_logout_at_the_other() {
+    let (site, browsers) = (Site::caddy().await, Browsers::start().await);
+    let browser = browsers.open().await;
+    for (leaves, stays) in [
+        ((FIRST, DEEP), (SECOND, FILES)),
+        ((SECOND, FILES), (FIRST, DEEP)),
+    ] {
+        is_sent_to_login(&site, &browser, stays, FIRST).await;
+        logs_in(&site, &browser, stays).await;
+        browser.visit(&site.url(leaves.0, leaves.1)).await;
+        browser.arrive(&site.url(leaves.0, leaves.1)).await;
+        logs_out(&site, &browser, leaves.0).await;
+        for (host, page) in [leaves, stays] {
+            is_sent_to_login(&site, &browser, (host, page), FIRST).await;
+        }
     }
 }
 

@@ -112,14 +112,17 @@ async fn ow_9_a_planted_token_never_rides_along_and_ow_10_login_changes_the_toke
         browser.visit(&site.url(APP, DEEP)).await;
         if let Some(whose) = whose {
             app_knows(&browser, whose).await;
-            browser
-                .visit(&site.url(APP, "/_auth/login?return_to=%2F"))
-                .await;
+            browser.visit(&site.url(APP, "/_auth/login")).await;
         }
         browser.arrive(&site.url(APP, "/_auth/login")).await;
         browser.log_in(ADA.0, ADA.1).await;
-        let back = if whose.is_some() { "/" } else { DEEP };
-        browser.arrive(&site.url(APP, back)).await;
+        let after = if whose.is_some() {
+            "/_auth/account"
+        } else {
+            DEEP
+        };
+        browser.arrive(&site.url(APP, after)).await;
+        browser.visit(&site.url(APP, DEEP)).await;
         app_knows(&browser, "ada").await;
         let now = browser.cookie(HOST_COOKIE, APP).await.unwrap().value;
         assert_ne!(now, planted);

@@ -36,8 +36,8 @@ pub(super) const HOST_COOKIE: &str = "__Host-session";
 /// The cookie that the hosts of one site share.
 pub(super) const SHARED_COOKIE: &str = "__Secure-session";
 
-/// For services.
-const API_KEY: &str = "an-api-key-of-the-end-to-end-tests-0123456789";
+/// Where the server leaves the key for services.
+const API_KEY_FILE: &str = "first.key";
 
 /// A running deployment.
 #[derive(Debug)]
@@ -141,7 +141,11 @@ impl Site {
     /// A call of the API, as a service makes it.
     pub(super) async fn api(&self, path: &str, body: serde_json::Value) -> serde_json::Value {
         let server = self.server();
-        let request = server.client().post(server.url(path)).bearer_auth(API_KEY);
+        let key = fs::read_to_string(server.setup().path().join(API_KEY_FILE)).unwrap();
+        let request = server
+            .client()
+            .post(server.url(path))
+            .bearer_auth(key.trim());
         let answer = request.json(&body).send().await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
         assert!(status.is_success(), "{path}: {status} {text}");
@@ -179,7 +183,7 @@ impl Plan {
         let port = self.port;
         format!(
             "[server]\npublic_url = \"https://{public}:{port}\"\nbase_path = \"/_auth\"\n\
-             [bootstrap]\napi_key = \"{API_KEY}\"\n{more}"
+             [bootstrap]\napi_key_file = \"{API_KEY_FILE}\"\n{more}"
         )
     }
 
@@ -201,8 +205,10 @@ impl Plan {
             "from wsgiref.simple_server import demo_app, make_server\n\
              make_server('127.0.0.1', {port}, demo_app).serve_forever()"
         );
+        // Its page shows its environment too, which may hold anything.
+        let path = std::env::var_os("PATH").unwrap_or_default();
         let mut command = Command::new("python3");
-        command.args(["-c", &code]).env_remove("CLOAKROOM_STORE");
+        command.args(["-c", &code]).env_clear().env("PATH", path);
         (port, self.start("echo", command, port))
     }
 
