@@ -2,12 +2,12 @@
 //! outside is the binary `cloakroom`.
 
 pub mod api;
-pub mod front;
-pub mod gate;
 pub mod cli;
 pub mod config;
-pub mod directory;
 pub mod credentials;
+pub mod directory;
+pub mod front;
+pub mod gate;
 pub mod http;
 pub mod jobs;
 pub mod keep;

@@ -101,6 +101,16 @@ impl State {
         }
     }
 
+    /// Counts what could be evicted anew, where a session changes hands or size.
+    fn recount(&self, (owner, old): (u32, &[u8]), (next_owner, new): (u32, &[u8])) {
+        if owner == 0 {
+            self.account.anonymous_went(evictable(old));
+        }
+        if next_owner == 0 {
+            self.account.anonymous_came(evictable(new));
+        }
+    }
+
     fn try_update(&self, asked: &Asked<'_>) -> Result<Tried<Updated>, StoreError> {
         let Asked {
             id, change, now, ..
@@ -157,13 +167,7 @@ impl State {
         }
         self.longest
             .fetch_max(next.security.hard_cap.as_millis(), Relaxed);
-        if owner == 0 {
-            self.account
-                .anonymous_went(evictable(&shard.slot(at).bytes));
-        }
-        if next_owner == 0 {
-            self.account.anonymous_came(evictable(&bytes));
-        }
+        self.recount((owner, &shard.slot(at).bytes), (next_owner, &bytes));
         shard.slot_mut(at).stamp = self.stamp();
         shard.replace(&self.account, at, bytes, next_owner);
         if moves {
