@@ -9,21 +9,21 @@ use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
     middleware::{from_fn, from_fn_with_state},
-    routing::get,
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// For whoever runs the server.
-fn operations() -> Router<AppState> {
-    Router::new()
-        .route("/livez", get(observe::livez))
-        .route("/readyz", get(observe::readyz))
-        .route("/metrics", get(observe::metrics_text))
-        .route("/openapi.json", get(openapi::serve))
+fn operations() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(observe::endpoints::livez))
+        .routes(routes!(observe::endpoints::readyz))
+        .routes(routes!(observe::endpoints::metrics_text))
+        .routes(routes!(openapi::document::serve))
 }
 
-/// For services: JSON, API keys. The same routes stand behind the listener and behind `control.sock`.
-fn api() -> Router<AppState> {
-    crate::api::routes()
+/// What services and operators call: JSON, API keys. The same routes stand behind the listener and behind `control.sock`.
+pub fn described() -> OpenApiRouter<AppState> {
+    crate::api::routes().merge(operations())
 }
 
 /// For browsers and proxies, below `base_path`. Only behind the listener.
@@ -34,7 +34,7 @@ fn browser(state: &AppState) -> Router<AppState> {
 /// What the configured listener serves.
 pub fn network(state: &AppState) -> Router {
     let base_path = &state.config().server.base_path;
-    let routes = operations().merge(api());
+    let routes = Router::from(described());
     // axum nests at a path only; the empty base path is the root.
     let routes = if base_path.is_empty() {
         routes.merge(browser(state))
@@ -46,7 +46,7 @@ pub fn network(state: &AppState) -> Router {
 
 /// What `control.sock` serves, and a command that opened the data directory itself.
 pub fn control(state: &AppState) -> Router {
-    with_middleware(operations().merge(api()), state, Via::Control)
+    with_middleware(described().into(), state, Via::Control)
 }
 
 /// Puts the middleware around the routes. `layer` wraps what is there: the last one here is the first to see a request.

@@ -15,6 +15,9 @@ use cloakroom::Sessions;
 use cloakroom_core::store::DynRegistry;
 use std::{fmt, net::SocketAddr, sync::Arc};
 
+/// The file in the data directory that holds the first password of `admin` until the first login.
+const FIRST_PASSWORD: &str = "initial-admin-password";
+
 /// The state of the application; cloning it is cheap.
 #[derive(Clone)]
 pub struct AppState(Arc<Inner>);
@@ -62,9 +65,7 @@ impl AppState {
             keep.registry.clone(),
             keep.sessions.clone(),
             &config.argon2,
-            data_dir
-                .as_ref()
-                .map(|dir| dir.path().join("initial-admin-password")),
+            data_dir.as_ref().map(|dir| dir.path().join(FIRST_PASSWORD)),
         );
         let origins = Origins::of(&config, &public);
         Ok(Self(Arc::new(Inner {

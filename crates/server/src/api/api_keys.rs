@@ -50,6 +50,7 @@ pub struct KeyView {
     scopes: Vec<Scope>,
     #[schema(value_type = Option<String>)]
     app: Option<App>,
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
@@ -63,12 +64,11 @@ pub struct KeyList {
 #[utoipa::path(
     post,
     path = "/v1/api-keys",
+    operation_id = "create_api_key",
     tag = "api-keys",
     request_body = KeyBody,
     responses(
         (status = 201, description = "The key, shown this once.", body = KeyMade),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
@@ -76,7 +76,7 @@ pub async fn create(
     caller: Caller,
     Json(asked): Json<KeyBody>,
 ) -> Answer {
-    caller.require(Scope::Admin)?;
+    caller.require_operator()?;
     check_name(&asked.name)?;
     if asked.scopes.is_empty() {
         return Err(body::invalid("scopes", "is empty"));
@@ -103,10 +103,11 @@ pub async fn create(
 }
 
 fn check_name(name: &str) -> Answer<()> {
-    if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
+    let in_no_path = matches!(name, "." | "..");
+    if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) || in_no_path {
         return Err(body::invalid(
             "name",
-            "must have 1 to 100 bytes and no control characters",
+            "must have 1 to 100 bytes and no control characters, and not be `.` or `..`",
         ));
     }
     Ok(())
@@ -116,15 +117,14 @@ fn check_name(name: &str) -> Answer<()> {
 #[utoipa::path(
     get,
     path = "/v1/api-keys",
+    operation_id = "list_api_keys",
     tag = "api-keys",
     responses(
         (status = 200, description = "All keys, without their secrets.", body = KeyList),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(State(state): State<AppState>, caller: Caller) -> Answer {
-    caller.require(Scope::Admin)?;
+    caller.require_operator()?;
     let sessions = state.sessions();
     let keys = state
         .api_keys()
@@ -149,12 +149,11 @@ pub async fn list(State(state): State<AppState>, caller: Caller) -> Answer {
 #[utoipa::path(
     delete,
     path = "/v1/api-keys/{name}",
+    operation_id = "revoke_api_key",
     tag = "api-keys",
     params(("name" = String, Path, description = "Its name.")),
     responses(
         (status = 204, description = "It is revoked."),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn revoke(
@@ -162,7 +161,7 @@ pub async fn revoke(
     caller: Caller,
     Path(name): Path<String>,
 ) -> Answer {
-    caller.require(Scope::Admin)?;
+    caller.require_operator()?;
     check_name(&name).map_err(|_| Problem::new(&problems::API_KEY_NOT_FOUND))?;
     state
         .api_keys()

@@ -3,7 +3,7 @@
 use super::data::Object;
 use crate::http::{Answer, Problem, problems};
 use cloakroom::Proof;
-use cloakroom_core::{Device, Edits, SessionToken, Subject};
+use cloakroom_core::{Device, Edits, Subject};
 use serde::Deserialize;
 use std::{net::IpAddr, time::Duration};
 use utoipa::ToSchema;
@@ -105,12 +105,6 @@ pub fn edits(set: Option<Object>, remove: Option<Vec<String>>) -> Answer<Edits> 
         edits.remove(name);
     }
     Ok(edits)
-}
-
-/// A token as presented: one that is not shaped like a token opens nothing.
-pub fn token(text: &str) -> Answer<SessionToken> {
-    text.parse()
-        .map_err(|_| Problem::new(&problems::SESSION_NOT_FOUND))
 }
 
 fn text(field: &str, text: Option<String>) -> Answer<Option<Box<str>>> {

@@ -3,19 +3,20 @@
 use super::{
     body,
     data::Object,
+    if_match::IfMatch,
     problem::session_problem,
     scoped,
     view::{StartedView, View, nothing},
 };
 use crate::{
     credentials::{Caller, Scope},
-    http::{Answer, Json, Path, Problem, problems},
+    http::{Answer, Json, Path, problems},
     state::AppState,
 };
 use axum::extract::State;
 use cloakroom::service::{Cause, Target};
 use cloakroom_core::SessionId;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -23,12 +24,11 @@ use utoipa::ToSchema;
 #[utoipa::path(
     get,
     path = "/v1/sessions/{session_id}",
+    operation_id = "get_session",
     tag = "sessions",
     params(("session_id" = String, Path, description = "Its public handle.")),
     responses(
         (status = 200, description = "The session; its version is the ETag.", body = View),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn read(State(state): State<AppState>, caller: Caller, Path(id): Path<String>) -> Answer {
@@ -51,6 +51,7 @@ pub struct ChangeBody {
 #[utoipa::path(
     patch,
     path = "/v1/sessions/{session_id}",
+    operation_id = "update_session",
     tag = "sessions",
     params(
         ("session_id" = String, Path, description = "Its public handle."),
@@ -59,8 +60,6 @@ pub struct ChangeBody {
     request_body = ChangeBody,
     responses(
         (status = 200, description = "The session with its new version.", body = View),
-        (status = "4XX", description = "A problem (RFC 9457); 412 where the version moved.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn change(
@@ -71,9 +70,10 @@ pub async fn change(
     Json(asked): Json<ChangeBody>,
 ) -> Answer {
     caller.require(Scope::SessionsWrite)?;
-    let version = if_match(&headers)?;
+    let wanted = IfMatch::of(&headers)?;
     let edits = body::edits(asked.set, asked.remove)?;
     let found = scoped::by_id(&state, &caller, &id).await?;
+    let version = wanted.pick(found.version)?;
     let record = state
         .sessions()
         .update(Target::Id(found.id), edits, version)
@@ -82,42 +82,15 @@ pub async fn change(
     Ok(View::of(&record, &state).into_response())
 }
 
-/// The version that `If-Match` asks for (RFC 9110 13.1.1); `*` is any.
-fn if_match(headers: &HeaderMap) -> Answer<Option<u64>> {
-    let mut values = headers.get_all(header::IF_MATCH).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    let wrong = || {
-        Problem::new(&problems::MALFORMED_REQUEST)
-            .detail("If-Match must be one quoted version, such as \"3\"")
-    };
-    if values.next().is_some() {
-        return Err(wrong());
-    }
-    let text = value.to_str().map_err(|_| wrong())?.trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    let inner = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'));
-    inner
-        .and_then(|inner| inner.parse().ok())
-        .map(Some)
-        .ok_or_else(wrong)
-}
-
 /// Ends a session; also done where it had ended.
 #[utoipa::path(
     delete,
     path = "/v1/sessions/{session_id}",
+    operation_id = "end_session",
     tag = "sessions",
     params(("session_id" = String, Path, description = "Its public handle.")),
     responses(
         (status = 204, description = "It has ended."),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn end(State(state): State<AppState>, caller: Caller, Path(id): Path<String>) -> Answer {
@@ -126,12 +99,12 @@ pub async fn end(State(state): State<AppState>, caller: Caller, Path(id): Path<S
     let Ok(id) = id.parse::<SessionId>() else {
         return Ok(nothing());
     };
-    if caller.app.is_some()
-        && scoped::by_id(&state, &caller, &id.to_string())
-            .await
-            .is_err_and(is_gone)
-    {
-        return Ok(nothing());
+    if caller.app.is_some() {
+        match scoped::by_id(&state, &caller, &id.to_string()).await {
+            Ok(_) => {}
+            Err(problem) if problem.kind() == &problems::SESSION_NOT_FOUND => return Ok(nothing()),
+            Err(problem) => return Err(problem),
+        }
     }
     let ended = state
         .sessions()
@@ -144,21 +117,16 @@ pub async fn end(State(state): State<AppState>, caller: Caller, Path(id): Path<S
     Ok(nothing())
 }
 
-fn is_gone(problem: Problem) -> bool {
-    problem.kind() == &problems::SESSION_NOT_FOUND
-}
-
 /// The subject was proven: a new token, the old one opens nothing from that moment.
 #[utoipa::path(
     post,
     path = "/v1/sessions/{session_id}/authenticate",
+    operation_id = "authenticate_session",
     tag = "sessions",
     params(("session_id" = String, Path, description = "Its public handle.")),
     request_body = body::ProofBody,
     responses(
         (status = 200, description = "The session and its new token.", body = StartedView),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn authenticate(
@@ -180,6 +148,7 @@ pub async fn authenticate(
         .authenticate(Target::Id(found.id), proof, admitted)
         .await;
     let started = started.map_err(|error| session_problem(&error))?;
+    let started = scoped::same(&state, found.id, started).await?;
     Ok(scoped::handed_out(
         &state,
         &caller,
@@ -193,12 +162,11 @@ pub async fn authenticate(
 #[utoipa::path(
     post,
     path = "/v1/sessions/{session_id}/renew",
+    operation_id = "renew_session",
     tag = "sessions",
     params(("session_id" = String, Path, description = "Its public handle.")),
     responses(
         (status = 200, description = "The session and its new token.", body = StartedView),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn renew(

@@ -34,12 +34,11 @@ pub struct UpdateBody {
 #[utoipa::path(
     post,
     path = "/v1/sessions/update",
+    operation_id = "update_session_by_token",
     tag = "sessions",
     request_body = UpdateBody,
     responses(
         (status = 200, description = "The session, and the token to use from now on.", body = View),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn update(
@@ -49,13 +48,12 @@ pub async fn update(
 ) -> Answer {
     caller.require(Scope::SessionsWrite)?;
     let edits = body::edits(asked.set, asked.remove)?;
-    let token = body::token(&asked.session_token)?;
-    scoped::check_token(&state, &caller, &token).await?;
+    let token = scoped::token(&state, &caller, &asked.session_token).await?;
     let record = state
         .sessions()
         .update(Target::Token(&token), edits, None)
         .await;
-    let record = record.map_err(|error| session_problem(&error))?;
+    let record = record.map_err(|error| scoped::refused(&state, &token, &error))?;
     Ok(View::of(&record, &state)
         .with_token(token.expose())
         .into_response())
@@ -73,12 +71,11 @@ pub struct RenewBody {
 #[utoipa::path(
     post,
     path = "/v1/sessions/renew",
+    operation_id = "renew_session_by_token",
     tag = "sessions",
     request_body = RenewBody,
     responses(
         (status = 200, description = "The session and its new token.", body = StartedView),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn renew(
@@ -87,10 +84,9 @@ pub async fn renew(
     Json(asked): Json<RenewBody>,
 ) -> Answer {
     caller.require(Scope::SessionsWrite)?;
-    let token = body::token(&asked.session_token)?;
-    scoped::check_token(&state, &caller, &token).await?;
+    let token = scoped::token(&state, &caller, &asked.session_token).await?;
     let started = state.sessions().renew(Target::Token(&token)).await;
-    let started = started.map_err(|error| session_problem(&error))?;
+    let started = started.map_err(|error| scoped::refused(&state, &token, &error))?;
     Ok(scoped::handed_out(
         &state,
         &caller,
@@ -121,12 +117,11 @@ pub struct AuthenticateBody {
 #[utoipa::path(
     post,
     path = "/v1/sessions/authenticate",
+    operation_id = "authenticate_session_by_token",
     tag = "sessions",
     request_body = AuthenticateBody,
     responses(
         (status = 200, description = "The session and its new token.", body = StartedView),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn authenticate(
@@ -141,13 +136,13 @@ pub async fn authenticate(
         .await
         .map_err(|error| session_problem(&error))?;
     let proof = body::proof(asked.subject, asked.acr, asked.amr)?;
-    let token = body::token(&asked.session_token)?;
-    scoped::check_token(&state, &caller, &token).await?;
+    let token = scoped::token(&state, &caller, &asked.session_token).await?;
     let started = state
         .sessions()
         .authenticate(Target::Token(&token), proof, admitted)
         .await;
-    let started = started.map_err(|error| session_problem(&error))?;
+    let started = started.map_err(|error| scoped::refused(&state, &token, &error))?;
+    let started = scoped::same(&state, token.id(), started).await?;
     Ok(scoped::handed_out(
         &state,
         &caller,

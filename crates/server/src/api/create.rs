@@ -66,13 +66,12 @@ impl CreateBody {
 #[utoipa::path(
     post,
     path = "/v1/sessions",
+    operation_id = "create_session",
     tag = "sessions",
     request_body = CreateBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats of a request with the same key create one session; each repeat replaces its token.", max_length = 255)),
     responses(
         (status = 201, description = "The session and its token.", body = StartedView),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach or full.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
@@ -92,8 +91,9 @@ pub async fn create(
     let mut begin = body.check(&caller)?;
     begin.admitted = admitted;
     let once = idempotency::Once::of(&headers, &caller, raw.get())?;
+    let subject = begin.proof.as_ref().map(|proof| &proof.subject);
     if let Some(once) = &once
-        && let Some(started) = once.claim(&state).await?
+        && let Some(started) = once.claim(&state, subject).await?
     {
         return Ok(scoped::handed_out(
             &state,

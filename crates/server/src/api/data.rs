@@ -52,11 +52,9 @@ impl<'de> Visitor<'de> for Names {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
         let mut object = BTreeMap::new();
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+        while let Some(name) = map.next_key::<Text<'de>>()?.map(|name| name.0) {
             let value: Box<RawValue> = map.next_value()?;
-            if depth(value.get()) > DEPTH {
-                return Err(A::Error::custom(format!("`{name}` is nested too deep")));
-            }
+            check(&value, 1).map_err(|why| A::Error::custom(format!("`{name}` {why}")))?;
             if object
                 .insert(name.to_string(), JsonText::raw(&value))
                 .is_some()
@@ -68,24 +66,66 @@ impl<'de> Visitor<'de> for Names {
     }
 }
 
-/// How deep JSON text, known to be valid, is nested.
-fn depth(text: &str) -> usize {
-    let (mut now, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                now += 1;
-                deepest = deepest.max(now);
-            }
-            b'}' | b']' if !in_string => now = now.saturating_sub(1),
-            _ => {}
+/// Checks a value that a parser has accepted as JSON: not nested too deep, no member twice at any depth, and text that is
+/// Unicode (RFC 7493 section 2), so that every reader sees the same value. Numbers stay as they are written.
+fn check(value: &RawValue, depth: usize) -> Result<(), &'static str> {
+    match value.get().as_bytes().first() {
+        Some(b'{' | b'[') if depth > DEPTH => Err("is nested too deep"),
+        Some(b'{') => {
+            let members: Members<'_> =
+                serde_json::from_str(value.get()).map_err(|_| "has a member twice")?;
+            members
+                .0
+                .values()
+                .try_for_each(|value| check(value, depth + 1))
         }
+        Some(b'[') => {
+            let items: Vec<&RawValue> =
+                serde_json::from_str(value.get()).map_err(|_| "is no JSON")?;
+            items
+                .into_iter()
+                .try_for_each(|value| check(value, depth + 1))
+        }
+        Some(b'"') => {
+            let text = serde_json::from_str::<Cow<'_, str>>(value.get());
+            text.map(drop).map_err(|_| "has text that is not Unicode")
+        }
+        _ => Ok(()),
     }
-    deepest
 }
+
+/// An object whose members are all different.
+struct Members<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                    if members.insert(name.0, value).is_some() {
+                        return Err(A::Error::custom("a member stands twice"));
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Each)
+    }
+}
+
+/// Text that borrows where it has no escapes; a plain `Cow` never does.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl PartialSchema for Object {
     fn schema() -> RefOr<Schema> {
@@ -115,9 +155,20 @@ mod tests {
     }
 
     #[test]
-    fn depth_counts_brackets_outside_strings() {
-        assert_eq!(depth(r#"{"a": ["]]]\"[", {}]}"#), 3);
-        let deep = format!("{{\"a\": {}{}}}", "[".repeat(101), "]".repeat(101));
-        assert!(serde_json::from_str::<Object>(&deep).is_err());
+    fn values_are_checked_at_every_depth() {
+        let nested = |depth| format!(r#"{{"a": {}1{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        let deep_double = r#"{"a": [{"b": {"c": 1, "c": 1}}]}"#;
+        let escaped_double = r#"{"a": {"b": 1, "\u0062": 1}}"#;
+        let surrogate = r#"{"a": ["\ud800"]}"#;
+        for refused in [&nested(101), deep_double, escaped_double, surrogate] {
+            assert!(
+                serde_json::from_str::<Object>(refused).is_err(),
+                "{refused}"
+            );
+        }
+        let pair = r#"{"a": "\ud83d\ude00", "b": 1e999, "c": "]]]"}"#;
+        for taken in [&nested(100), pair] {
+            assert!(serde_json::from_str::<Object>(taken).is_ok(), "{taken}");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! `Idempotency-Key`: a repeated request creates no second session.
 //!
-//! The answer carries a secret, so it is not kept. A repeat gets the same session under a new token instead; the token of
-//! the lost answer, which nobody is known to have, is dead then.
+//! The answer carries a secret, so it is not kept. A repeat gets the same session under a renewed token: every repeat the
+//! same one, and the token of the first answer works until the renewed one was first seen. So of two answers that cross on
+//! their way, whichever the client keeps is good, and a repeat that comes late throws nobody out.
 
 use super::problem::{session_problem, store_problem};
 use crate::{
@@ -13,7 +14,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use cloakroom::service::{Error, Started, Target};
 use cloakroom_core::{
-    SessionId,
+    SessionId, Subject,
     store::{Expected, Kind, Put},
 };
 use http::HeaderMap;
@@ -76,7 +77,13 @@ impl Once {
     }
 
     /// Claims the key; the session of an earlier request with it, where there was one.
-    pub(super) async fn claim(&self, state: &AppState) -> Answer<Option<Started>> {
+    ///
+    /// A session that somebody else has taken over since is not handed out.
+    pub(super) async fn claim(
+        &self,
+        state: &AppState,
+        subject: Option<&Subject>,
+    ) -> Answer<Option<Started>> {
         let (now, registry) = (state.sessions().now(), state.registry());
         let expires = Some(now.plus(CLAIMED));
         let claim = self.value(None);
@@ -103,8 +110,13 @@ impl Once {
             }
             Some(Kept {
                 session: Some(id), ..
-            }) => match state.sessions().replace_token(Target::Id(id)).await {
-                Ok(started) => Ok(Some(started)),
+            }) => match state.sessions().renew(Target::Id(id)).await {
+                Ok(started) if started.record.security.subject.as_ref() == subject => {
+                    Ok(Some(started))
+                }
+                Ok(_) => Err(conflict(
+                    "the session of this Idempotency-Key has another subject now",
+                )),
                 Err(Error::Ended(_)) => {
                     Err(conflict("the session of this Idempotency-Key has ended"))
                 }

@@ -60,12 +60,11 @@ fn scope(caller: &Caller, subject: Option<String>) -> Answer<Scope> {
 #[utoipa::path(
     get,
     path = "/v1/sessions",
+    operation_id = "list_sessions",
     tag = "sessions",
     params(ListQuery),
     responses(
         (status = 200, description = "One page.", body = Page),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -124,12 +123,11 @@ pub struct RevokedView {
 #[utoipa::path(
     delete,
     path = "/v1/subjects/{subject}/sessions",
+    operation_id = "revoke_subject_sessions",
     tag = "sessions",
     params(("subject" = String, Path, description = "Whose."), RevokeQuery),
     responses(
         (status = 200, description = "How many ended.", body = RevokedView),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn revoke_subject(
@@ -149,11 +147,10 @@ pub async fn revoke_subject(
 #[utoipa::path(
     post,
     path = "/v1/sessions/revoke-all",
+    operation_id = "revoke_all_sessions",
     tag = "sessions",
     responses(
         (status = 200, description = "How many ended.", body = RevokedView),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn revoke_all(State(state): State<AppState>, caller: Caller) -> Answer {

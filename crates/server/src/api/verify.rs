@@ -3,7 +3,8 @@
 use super::{
     body,
     problem::session_problem,
-    view::{View, answer},
+    scoped,
+    view::{self, View, answer},
 };
 use crate::{
     credentials::{Caller, Scope},
@@ -11,8 +12,8 @@ use crate::{
     state::AppState,
 };
 use axum::extract::State;
-use cloakroom::service::Verified;
-use cloakroom_core::{Record, SessionToken, lifecycle::Ended};
+use cloakroom::service;
+use cloakroom_core::{Record, SessionToken};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -34,36 +35,51 @@ pub struct VerifyBody {
     touch: Option<bool>,
 }
 
-/// A session, or `{"active": false}` whatever was wrong with the token.
+/// What verification answers.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-pub enum VerifiedView<'a> {
-    /// It opens this session.
+pub enum VerifyAnswer<'a> {
+    /// The token opens this session.
     Active(Box<View<'a>>),
-    /// It opens nothing.
-    Inactive {
-        /// Always false.
-        active: bool,
-    },
+    /// The token opens nothing, whatever is wrong with it.
+    Inactive(Inactive),
+    /// The answers to many tokens, in their order.
+    Many(Verified<'a>),
 }
 
-/// The answers to many tokens, in their order.
+/// The token opens nothing.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct VerifiedViews<'a> {
-    /// One for each token.
-    sessions: Vec<VerifiedView<'a>>,
+pub struct Inactive {
+    #[schema(schema_with = view::always_false)]
+    active: bool,
+}
+
+/// The answers to many tokens.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Verified<'a> {
+    /// One for each token, in their order: a session, or `active: false`.
+    #[schema(no_recursion)]
+    sessions: Vec<VerifyAnswer<'a>>,
+}
+
+impl<'a> VerifyAnswer<'a> {
+    fn of(record: Option<&'a Arc<Record>>, state: &AppState) -> Self {
+        match record {
+            Some(record) => Self::Active(Box::new(View::of(record, state))),
+            None => Self::Inactive(Inactive { active: false }),
+        }
+    }
 }
 
 /// Judges session tokens.
 #[utoipa::path(
     post,
     path = "/v1/sessions/verify",
+    operation_id = "verify_session",
     tag = "sessions",
     request_body = VerifyBody,
     responses(
-        (status = 200, description = "The session, or `active: false`; for `session_tokens`, `sessions` with one answer each.", body = serde_json::Value),
-        (status = "4XX", description = "A problem (RFC 9457).", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The store is out of reach: never `active: false`.", body = crate::openapi::ProblemView, content_type = "application/problem+json"),
+        (status = 200, description = "The session, or `active: false`; for `session_tokens`, `sessions` with one answer each.", body = VerifyAnswer),
     )
 )]
 pub async fn verify(
@@ -74,24 +90,23 @@ pub async fn verify(
     caller.require(Scope::SessionsRead)?;
     let touch = asked.touch.unwrap_or(true);
     match (asked.session_token, asked.session_tokens) {
-        (Some(token), None) => Ok(match judge(&state, &caller, &token, touch).await? {
-            Some(record) => View::of(&record, &state).into_response(),
-            None => answer(StatusCode::OK, &VerifiedView::Inactive { active: false }),
-        }),
+        (Some(token), None) => {
+            let record = judge(&state, &caller, &token, touch).await?;
+            let answered = VerifyAnswer::of(record.as_ref(), &state);
+            Ok(answer(StatusCode::OK, &answered))
+        }
         (None, Some(tokens)) if tokens.len() <= TOKENS_MAX => {
             let mut found = Vec::with_capacity(tokens.len());
             for token in &tokens {
                 found.push(judge(&state, &caller, token, touch).await?);
             }
-            let sessions = found.iter().map(|record| match record {
-                Some(record) => VerifiedView::Active(Box::new(View::of(record, &state))),
-                None => VerifiedView::Inactive { active: false },
-            });
+            let records = found.iter().map(Option::as_ref);
+            let sessions = records
+                .map(|record| VerifyAnswer::of(record, &state))
+                .collect();
             Ok(answer(
                 StatusCode::OK,
-                &VerifiedViews {
-                    sessions: sessions.collect(),
-                },
+                &VerifyAnswer::Many(Verified { sessions }),
             ))
         }
         (None, Some(_)) => Err(body::invalid("session_tokens", "has more than 1000 tokens")),
@@ -111,24 +126,14 @@ async fn judge(
     let Ok(token) = token.parse::<SessionToken>() else {
         return Ok(None);
     };
-    if super::scoped::check_token(state, caller, &token)
-        .await
-        .is_err_and(|problem| problem.kind() == &crate::http::problems::SESSION_NOT_FOUND)
-    {
+    if !scoped::may_use(state, caller, &token).await? {
         return Ok(None);
     }
-    match state
-        .sessions()
-        .verify(&token, touch)
-        .await
-        .map_err(|error| session_problem(&error))?
-    {
-        Verified::Active(record) => Ok(Some(record)),
-        Verified::Inactive(ended) => {
-            state.refused().note(ended);
-            if ended == Ended::Retired {
-                tracing::warn!(target: "audit", event = "retired_token", session_id = %token.id(), "a replaced token was presented");
-            }
+    let verified = state.sessions().verify(&token, touch).await;
+    match verified.map_err(|error| session_problem(&error))? {
+        service::Verified::Active(record) => Ok(Some(record)),
+        service::Verified::Inactive(ended) => {
+            state.refused().note(token.id(), ended);
             Ok(None)
         }
     }

@@ -7,7 +7,10 @@ use cloakroom_core::{Data, Device, Record, SessionId, Subject, Timestamp};
 use http::{HeaderValue, StatusCode, header};
 use serde::ser::{Error, Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{ObjectBuilder, Type},
+};
 
 /// A point in time, RFC 3339 UTC.
 #[must_use]
@@ -19,10 +22,25 @@ pub fn time(at: Timestamp) -> String {
     }
 }
 
+/// The schema of a member that is always true.
+pub(super) fn always_true() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .enum_values(Some([true]))
+}
+
+/// The schema of a member that is always false.
+pub(super) fn always_false() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .enum_values(Some([false]))
+}
+
 /// A session.
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub struct View<'a> {
     /// Always true here; an inactive session has no other member.
+    #[schema(schema_with = always_true)]
     active: bool,
     /// Its public handle.
     #[schema(value_type = String)]
@@ -36,14 +54,19 @@ pub struct View<'a> {
     /// Counts changes.
     version: u64,
     /// When it began.
+    #[schema(format = DateTime)]
     created_at: String,
     /// The last use that was written.
+    #[schema(format = DateTime)]
     last_seen_at: String,
     /// It ends then regardless of use.
+    #[schema(format = DateTime)]
     expires_at: String,
     /// Without use it ends then.
+    #[schema(format = DateTime)]
     idle_expires_at: String,
     /// When its subject was last proven.
+    #[schema(format = DateTime)]
     authenticated_at: Option<String>,
     /// How strongly.
     acr: Option<&'a str>,
@@ -133,10 +156,13 @@ pub struct StartedView<'a> {
     #[schema(value_type = Option<String>)]
     subject: Option<&'a Subject>,
     /// When it began.
+    #[schema(format = DateTime)]
     created_at: String,
     /// It ends then regardless of use.
+    #[schema(format = DateTime)]
     expires_at: String,
     /// Without use it ends then.
+    #[schema(format = DateTime)]
     idle_expires_at: String,
     /// Counts changes.
     version: u64,

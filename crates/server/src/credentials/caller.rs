@@ -32,6 +32,23 @@ impl Caller {
         Err(Problem::new(&problems::FORBIDDEN).with("scope", scope.as_str()))
     }
 
+    /// Refuses callers who may not manage the whole deployment: `admin`, and not for one application alone, since who may
+    /// make keys could otherwise give himself all of them.
+    ///
+    /// # Errors
+    /// 403 with the missing scope.
+    pub fn require_operator(&self) -> Answer<()> {
+        self.require(Scope::Admin)?;
+        match &self.app {
+            None => Ok(()),
+            Some(app) => {
+                let why = format!("the API key is for the application {app} alone");
+                let problem = Problem::new(&problems::FORBIDDEN).detail(why);
+                Err(problem.with("scope", Scope::Admin.as_str()))
+            }
+        }
+    }
+
     /// Whether the caller sees this session: a key of one application sees that application's alone.
     #[must_use]
     pub fn sees(&self, record: &Record) -> bool {
@@ -51,31 +68,39 @@ impl FromRequestParts<AppState> for Caller {
             });
         }
         let Some(text) = bearer(&parts.headers) else {
-            return Err(unauthenticated());
+            return Err(unauthenticated("Bearer realm=\"cloakroom\""));
         };
         let now = state.sessions().now();
         match state.api_keys().verify(text, now).await {
-            Ok(Some((name, key))) => Ok(Self {
-                name,
-                app: key.app,
-                scopes: key.scopes,
+            Ok(Some(found)) => Ok(Self {
+                name: found.0.clone(),
+                app: found.1.app.clone(),
+                scopes: found.1.scopes.clone(),
             }),
-            Ok(None) => Err(unauthenticated()),
+            // RFC 6750 3.1
+            Ok(None) => Err(unauthenticated(
+                "Bearer realm=\"cloakroom\", error=\"invalid_token\"",
+            )),
             Err(error) => Err(crate::api::store_problem(&error)),
         }
     }
 }
 
+/// The presented key; of several `Authorization` headers none counts.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
     let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| rest.trim_matches(' '))
 }
 
-fn unauthenticated() -> Problem {
-    let challenge = HeaderValue::from_static("Bearer realm=\"cloakroom\"");
-    Problem::new(&problems::UNAUTHENTICATED).header(header::WWW_AUTHENTICATE, challenge)
+fn unauthenticated(challenge: &'static str) -> Problem {
+    Problem::new(&problems::UNAUTHENTICATED).header(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static(challenge),
+    )
 }

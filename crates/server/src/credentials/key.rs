@@ -6,7 +6,7 @@ use cloakroom_core::App;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -16,6 +16,8 @@ const PREFIX: &str = "cr_";
 const ID_LEN: usize = 16;
 /// Characters of the secret: 32 random bytes.
 const SECRET_LEN: usize = 43;
+/// How long a key may be that was not drawn here: what `bootstrap.api_key` takes.
+const FOREIGN: std::ops::RangeInclusive<usize> = 32..=256;
 
 /// A key as it is kept.
 #[derive(Clone, Serialize, Deserialize)]
@@ -71,12 +73,12 @@ impl ApiKey {
         NewKey { key, text }
     }
 
-    /// A key whose text somebody else drew.
+    /// A key whose text somebody else drew; `None` where it cannot be one.
     #[must_use]
     pub fn of_text(text: &str, scopes: Vec<Scope>, created_at: i64) -> Option<Self> {
         let (id, secret) = split(text)?;
         Some(Self {
-            id: id.to_owned(),
+            id: id.into_owned(),
             hash: hash(secret),
             scopes,
             app: None,
@@ -97,12 +99,27 @@ fn hash(secret: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(secret.as_bytes()))
 }
 
-/// The public id and the secret of a presented key, where it is shaped like one.
-pub(super) fn split(text: &str) -> Option<(&str, &str)> {
-    let rest = text.strip_prefix(PREFIX)?;
+/// The public id and the secret of a presented key, where it can be one.
+///
+/// A text that was not drawn here (`bootstrap.api_key`) is its own secret; it is found by a part of a hash of it, so that
+/// no key is ever searched for among all.
+pub(super) fn split(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (rest.len() == ID_LEN + SECRET_LEN && rest.bytes().all(is_base64url))
-        .then(|| rest.split_at(ID_LEN))
+    let drawn = text
+        .strip_prefix(PREFIX)
+        .filter(|rest| rest.len() == ID_LEN + SECRET_LEN && rest.bytes().all(is_base64url));
+    if let Some((id, secret)) = drawn.map(|rest| rest.split_at(ID_LEN)) {
+        return Some((id.into(), secret));
+    }
+    if !FOREIGN.contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    let mut digest = Sha256::new();
+    digest.update(b"cloakroom api key id v1");
+    digest.update(text.as_bytes());
+    let digest = digest.finalize();
+    let id = URL_SAFE_NO_PAD.encode(digest.get(..12)?);
+    Some((id.into(), text))
 }
 
 #[cfg(test)]
@@ -122,14 +139,26 @@ mod tests {
 
     #[test]
     fn what_is_not_shaped_like_a_key_is_none() {
+        let spaced = format!("{} {}", "x".repeat(20), "x".repeat(20));
         for text in [
             "",
             "cr_",
             "cr_short",
-            &"x".repeat(62),
-            &format!("cr_{}", "ä".repeat(30)),
+            &"x".repeat(257),
+            &"ä".repeat(30),
+            &spaced,
         ] {
             assert_eq!(split(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_drawn_elsewhere_is_a_key_too() {
+        let text = "correct-horse-battery-staple-and-so-on";
+        let key = ApiKey::of_text(text, vec![Scope::Admin], 0).unwrap();
+        assert!(key.matches(text) && !key.matches(&text.replace("staple", "stable")));
+        assert!(!serde_json::to_string(&key).unwrap().contains(text));
+        // Its public id, shown in lists, is not the key.
+        assert_eq!(key.id.len(), ID_LEN);
     }
 }

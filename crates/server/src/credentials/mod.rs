@@ -4,6 +4,7 @@ mod bootstrap;
 mod caller;
 mod key;
 mod keys;
+mod known;
 mod scope;
 
 pub use bootstrap::bootstrap;

@@ -30,7 +30,7 @@ pub(super) async fn used(
     match state.sessions().verify(token, true).await? {
         Verified::Active(record) => Ok(Some(record)),
         Verified::Inactive(ended) => {
-            state.refused().note(ended);
+            state.refused().note(token.id(), ended);
             Ok(None)
         }
     }

@@ -18,7 +18,8 @@ pub fn start(state: &AppState) {
     let jobs = state.clone();
     tokio::spawn(until_drain(jobs.clone(), sweep::run(jobs.clone())));
     tokio::spawn(until_drain(jobs.clone(), mark_clock(jobs.clone())));
-    tokio::spawn(until_drain(jobs.clone(), sum_up(jobs)));
+    tokio::spawn(until_drain(jobs.clone(), sum_up(jobs.clone())));
+    tokio::spawn(async move { until_drain(jobs.clone(), jobs.api_keys().watch()).await });
     flush_at_the_end(state);
 }
 

@@ -1,12 +1,11 @@
 //! What the operator sees: logs, metrics, health.
 
-mod endpoints;
+pub mod endpoints;
 mod health;
 mod logging;
 mod metrics;
 mod requests;
 
-pub use endpoints::{livez, metrics_text, readyz};
 pub use health::Health;
 pub use logging::{Logging, parse_level};
 pub use metrics::{Metrics, describe};

@@ -106,3 +106,93 @@ async fn a_revoked_key_opens_nothing_and_no_file_holds_its_secret() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_admin_of_one_application_manages_nothing_beyond_it() {
+    let mut api = Api::start().await;
+    let (_, other) = api.login("alice").await;
+    let root = api.key.clone();
+    api.key = api.key("shop", &["admin"], Some("shop")).await;
+    let (_, mine) = api.login("alice").await;
+    let (status, revoked) = api
+        .send(Method::POST, "/v1/sessions/revoke-all", &json!({}))
+        .await;
+    assert_eq!((status, &revoked["revoked"]), (200, &json!(1)));
+    assert!(!api.is_active(&mine).await);
+    // Else he could give himself a key without the limit.
+    for (path, body) in [
+        ("/v1/api-keys", json!({"name": "n", "scopes": ["admin"]})),
+        ("/v1/users", json!({"name": "n"})),
+    ] {
+        assert_eq!(api.send(Method::POST, path, &body).await.0, 403, "{path}");
+        assert_eq!(api.get(path).await.0, 403, "{path}");
+    }
+    api.key = root;
+    assert!(api.is_active(&other).await);
+}
+
+#[tokio::test]
+async fn of_several_or_unreadable_credentials_none_counts() {
+    let api = Api::start().await;
+    let ask = |values: Vec<Vec<u8>>| {
+        let mut request = api.server.client().get(api.server.url("/v1/sessions"));
+        for value in values {
+            let value = reqwest::header::HeaderValue::from_bytes(&value).unwrap();
+            request = request.header("authorization", value);
+        }
+        async move { answer(request.send().await.unwrap()).await.0 }
+    };
+    let right = format!("Bearer {}", api.key).into_bytes();
+    let lower = format!("bearer  {}", api.key).into_bytes();
+    assert_eq!(ask(vec![right.clone()]).await, 200);
+    assert_eq!(
+        ask(vec![lower]).await,
+        200,
+        "the scheme is case-insensitive (RFC 9110 11.1)"
+    );
+    let not_utf8 = [&right[..], b"\xff\xfe"].concat();
+    let basic = format!("Basic {}", api.key).into_bytes();
+    for wrong in [
+        vec![right.clone(), right],
+        vec![not_utf8],
+        vec![basic],
+        vec![b"Bearer".to_vec()],
+    ] {
+        assert_eq!(ask(wrong).await, 401);
+    }
+}
+
+/// The operator's own text in a file is the key as long as it is configured, whatever was there before.
+#[tokio::test]
+async fn the_bootstrap_file_decides_which_key_is_the_first_one() {
+    let api = Api::start().await;
+    let file = api.server.setup().path().join("first.key");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let Api { server, key } = api;
+    let api = Api {
+        server: server.restart().await,
+        key,
+    };
+    assert_eq!(
+        api.get("/v1/sessions").await.0,
+        200,
+        "the same key after a restart"
+    );
+    let own = "an-own-text-of-at-least-32-characters";
+    std::fs::write(&file, format!("{own}\n")).unwrap();
+    let Api { server, key } = api;
+    let mut api = Api {
+        server: server.restart().await,
+        key,
+    };
+    assert_eq!(
+        api.get("/v1/sessions").await.0,
+        401,
+        "the one before is gone"
+    );
+    api.key = own.to_owned();
+    let (_, listed) = api.get("/v1/api-keys").await;
+    assert_eq!(listed["api_keys"].as_array().unwrap().len(), 1, "{listed}");
+}

@@ -1,6 +1,7 @@
 //! kill -9 at random moments under 32 writing clients: what was acknowledged is there.
 
 use super::client::{Api, rounds, text};
+use crate::support::Setup;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,6 +19,10 @@ struct Known {
     /// Asked to end without an answer: either is right.
     unsure: bool,
     dead: Vec<String>,
+    /// Renewed and not yet seen by the server: they open it, too.
+    still: Vec<String>,
+    subject: String,
+    is_taken: bool,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,7 +33,9 @@ async fn soak_kill_9_loses_nothing_acknowledged() {
         .unwrap_or(7);
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let mut api = Arc::new(Api::start().await);
+    // Of any number of sessions of a subject none ends for another.
+    let setup = Setup::new().env("CLOAKROOM_SESSION__ON_FULL", "allow");
+    let mut api = Arc::new(Api::on(setup).await);
     let mut acknowledged = 0;
     for _ in 0..rounds(3, 200) {
         let mut clients = JoinSet::new();
@@ -57,7 +64,7 @@ async fn soak_kill_9_loses_nothing_acknowledged() {
 async fn write_until_killed(api: &Api, client: usize, seed: u64) -> Vec<Known> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut all = Vec::new();
-    while let Some(mut known) = begin(api, client).await {
+    while let Some(mut known) = begin(api, format!("s{client}-{}", random.random::<u64>())).await {
         let mut alive = true;
         while alive && !known.ended && known.n < 20 {
             alive = step(api, &mut known, &mut random).await;
@@ -70,14 +77,10 @@ async fn write_until_killed(api: &Api, client: usize, seed: u64) -> Vec<Known> {
     all
 }
 
-async fn begin(api: &Api, client: usize) -> Option<Known> {
-    let made = send(
-        api,
-        Method::POST,
-        "/v1/sessions",
-        json!({"subject": format!("s{client}")}),
-    )
-    .await?;
+/// A session of a subject of its own.
+async fn begin(api: &Api, subject: String) -> Option<Known> {
+    let body = json!({"subject": subject});
+    let made = send(api, Method::POST, "/v1/sessions", body).await?;
     Some(Known {
         id: text(&made, "session_id"),
         token: text(&made, "session_token"),
@@ -85,13 +88,18 @@ async fn begin(api: &Api, client: usize) -> Option<Known> {
         ended: false,
         unsure: false,
         dead: Vec::new(),
+        still: Vec::new(),
+        subject,
+        is_taken: false,
     })
 }
 
 /// One write; false where the server is gone.
 async fn step(api: &Api, known: &mut Known, random: &mut StdRng) -> bool {
     let path = format!("/v1/sessions/{}", known.id);
-    match random.random_range(0..10) {
+    match random.random_range(0..12) {
+        10 => renew(api, known, &path).await,
+        11 => revoke(api, known).await,
         0 => {
             known.unsure = true;
             let done = send(api, Method::DELETE, &path, json!({})).await.is_some();
@@ -107,12 +115,17 @@ async fn step(api: &Api, known: &mut Known, random: &mut StdRng) -> bool {
                 return false;
             };
             known.unsure = false;
+            known.subject = "other".to_owned();
+            known.dead.append(&mut known.still);
             known.dead.push(std::mem::replace(
                 &mut known.token,
                 text(&proven, "session_token"),
             ));
             // Another subject took the session over, once; his data begins anew.
-            known.n = if known.dead.len() == 1 { 0 } else { known.n };
+            if !known.is_taken {
+                known.n = 0;
+            }
+            known.is_taken = true;
             true
         }
         _ => {
@@ -124,6 +137,31 @@ async fn step(api: &Api, known: &mut Known, random: &mut StdRng) -> bool {
             done
         }
     }
+}
+
+/// A renewal: the new token works, and the old one until the new one was seen.
+async fn renew(api: &Api, known: &mut Known, path: &str) -> bool {
+    let path = format!("{path}/renew");
+    let Some(renewed) = send(api, Method::POST, &path, json!({})).await else {
+        return false;
+    };
+    let new = text(&renewed, "session_token");
+    let old = std::mem::replace(&mut known.token, new);
+    if old != known.token {
+        known.still.push(old);
+    }
+    true
+}
+
+/// Ends all sessions of its subject; only of one that no other client shares.
+async fn revoke(api: &Api, known: &mut Known) -> bool {
+    if known.is_taken {
+        return true;
+    }
+    let path = format!("/v1/subjects/{}/sessions", known.subject);
+    known.unsure = true;
+    known.ended = send(api, Method::DELETE, &path, json!({})).await.is_some();
+    known.ended
 }
 
 async fn send(api: &Api, method: Method, path: &str, body: Value) -> Option<Value> {

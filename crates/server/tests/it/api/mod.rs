@@ -2,6 +2,8 @@
 
 mod by_token;
 mod client;
+mod commands;
+mod described;
 mod idempotency;
 mod keys;
 mod kill;
@@ -10,3 +12,4 @@ mod million;
 mod parallel;
 mod refusals;
 mod sessions;
+mod users;

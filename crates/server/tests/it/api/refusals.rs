@@ -25,6 +25,8 @@ async fn malformed_oversized_and_foreign_bodies_are_4xx() {
         (r#"{"subject": "a", "subject": "b"}"#, 400),
         (r#"{"subject": 7}"#, 400),
         (r#"{"data": {"a": 1, "a": 2}}"#, 400),
+        (r#"{"data": {"a": [{"b": 1, "b": 2}]}}"#, 400),
+        (r#"{"data": {"a": "\ud800"}}"#, 400),
         (r#"{"data": {"": 1}}"#, 400),
         (r#"{"acr": "1"}"#, 400),
         (r#"{"idle_timeout": 0}"#, 400),
