@@ -51,10 +51,10 @@ pub(super) struct Site {
 }
 
 /// Ports and files of a deployment about to start.
-struct Plan {
-    folder: TempDir,
+pub(super) struct Plan {
+    pub(super) folder: TempDir,
     /// Where browsers knock.
-    port: u16,
+    pub(super) port: u16,
     cloakroom: u16,
 }
 
@@ -197,64 +197,6 @@ impl Plan {
         server
     }
 
-    /// Python's reference WSGI server and its demonstration: a page with the request's environment. It takes
-    /// `X_Auth_Subject` for `X-Auth-Subject`, as many do.
-    fn echo(&self) -> (u16, Program) {
-        let port = ports::free();
-        let code = format!(
-            "from wsgiref.simple_server import demo_app, make_server\n\
-             make_server('127.0.0.1', {port}, demo_app).serve_forever()"
-        );
-        // Its page shows its environment too, which may hold anything.
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let mut command = Command::new("python3");
-        command.args(["-c", &code]).env_clear().env("PATH", path);
-        (port, self.start("echo", command, port))
-    }
-
-    /// Python's file server, which lists folders.
-    fn files(&self) -> (u16, Program) {
-        let port = ports::free();
-        let root = self.folder.path().join("files");
-        fs::create_dir_all(root.join("reports")).unwrap();
-        fs::write(root.join("reports/june.txt"), "the report of June").unwrap();
-        let mut command = Command::new("python3");
-        command.args(["-m", "http.server", "--bind", "127.0.0.1", "--directory"]);
-        command.arg(root).arg(port.to_string());
-        (port, self.start("files", command, port))
-    }
-
-    fn fossil(&self) -> (u16, Program) {
-        let (port, folder) = (ports::free(), self.folder.path());
-        let fossil = || {
-            let mut command = Command::new("fossil");
-            command
-                .current_dir(folder)
-                .env("HOME", folder)
-                .env("USER", ADA.0);
-            command
-        };
-        for args in [
-            &["init", "--admin-user", ADA.0, "app.fossil"][..],
-            &["user", "password", ADA.0, ADA.1, "-R", "app.fossil"],
-        ] {
-            run(fossil().args(args));
-        }
-        let mut command = fossil();
-        command.args([
-            "server",
-            "--localhost",
-            "--https",
-            "--port",
-            &port.to_string(),
-            "--baseurl",
-        ]);
-        command
-            .arg(format!("https://app.test:{}", self.port))
-            .arg("app.fossil");
-        (port, self.start("fossil", command, port))
-    }
-
     fn nginx(&self, app: u16) -> Program {
         let folder = self.folder.path();
         let (certificate, key) = certificate(folder);
@@ -326,7 +268,7 @@ impl Plan {
         self.start("caddy", command, self.port)
     }
 
-    fn start(&self, name: &str, command: Command, port: u16) -> Program {
+    pub(super) fn start(&self, name: &str, command: Command, port: u16) -> Program {
         Program::start(name, self.folder.path(), command).listening_on(port)
     }
 
@@ -385,7 +327,7 @@ fn make_certificate(folder: &Path) {
 }
 
 /// Runs a command to its end, which must be a success.
-fn run(command: &mut Command) {
+pub(super) fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let told = String::from_utf8_lossy(&output.stderr);
