@@ -72,6 +72,7 @@ fn flags_win_over_environment_over_file_over_defaults() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of faults, one a line")]
 fn a_fault_names_file_line_and_key() {
     for (text, told) in [
         (

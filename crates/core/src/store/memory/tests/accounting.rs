@@ -80,6 +80,7 @@ fn app(set: bool) -> Option<App> {
     set.then(|| App::new("shop").expect("an application"))
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm an operation")]
 fn run(store: &MemoryStore, op: &Op, now: &mut Timestamp) {
     let limit = |max| SubjectLimit {
         max: Some(max),
