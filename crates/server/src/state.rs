@@ -6,7 +6,7 @@ use crate::{
     directory::Directory,
     front::Pages,
     gate::Origins,
-    jobs::Refused,
+    jobs::{self, Refused},
     keep::Keep,
     observe::{Health, Metrics},
     serve::{DataDir, Shutdown},
@@ -68,7 +68,7 @@ impl AppState {
             data_dir.as_ref().map(|dir| dir.path().join(FIRST_PASSWORD)),
         );
         let origins = Origins::of(&config, &public);
-        Ok(Self(Arc::new(Inner {
+        let state = Self(Arc::new(Inner {
             config,
             public,
             api_keys,
@@ -81,7 +81,9 @@ impl AppState {
             health,
             metrics,
             shutdown,
-        })))
+        }));
+        jobs::flush_at_the_end(&state);
+        Ok(state)
     }
 
     /// The configuration, complete and checked.

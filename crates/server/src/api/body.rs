@@ -52,7 +52,11 @@ impl DeviceBody {
 #[serde(deny_unknown_fields)]
 pub struct ProofBody {
     /// Who.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     pub subject: String,
     /// How strongly.
     #[schema(max_length = 512)]

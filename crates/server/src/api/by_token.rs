@@ -103,7 +103,11 @@ pub struct AuthenticateBody {
     /// The token.
     session_token: String,
     /// Who was proven.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     subject: String,
     /// How strongly.
     #[schema(max_length = 512)]

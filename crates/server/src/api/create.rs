@@ -18,7 +18,11 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct CreateBody {
     /// Who it belongs to, proven by the caller; none for an anonymous session.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     subject: Option<String>,
     /// Its first data.
     data: Option<Object>,

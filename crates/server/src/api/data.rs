@@ -8,7 +8,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         RefOr, Schema,
-        schema::{AdditionalProperties, ObjectBuilder},
+        schema::{AdditionalProperties, ObjectBuilder, Type},
     },
 };
 
@@ -129,7 +129,13 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl PartialSchema for Object {
     fn schema() -> RefOr<Schema> {
+        let name = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(256))
+            .pattern(Some(super::view::NO_CONTROL));
         ObjectBuilder::new()
+            .property_names(Some(name))
             .additional_properties(Some(AdditionalProperties::FreeForm(true)))
             .into()
     }

@@ -125,7 +125,7 @@ pub struct RevokedView {
     path = "/v1/subjects/{subject}/sessions",
     operation_id = "revoke_subject_sessions",
     tag = "sessions",
-    params(("subject" = String, Path, description = "Whose."), RevokeQuery),
+    params(("subject" = String, Path, description = "Whose.", min_length = 1, max_length = 255, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"), RevokeQuery),
     responses(
         (status = 200, description = "How many ended.", body = RevokedView),
     )

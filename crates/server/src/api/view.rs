@@ -22,6 +22,9 @@ pub fn time(at: Timestamp) -> String {
     }
 }
 
+/// What names and subjects look like: no control characters (Unicode category Cc).
+pub const NO_CONTROL: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+
 /// The schema of a member that is always true.
 pub(super) fn always_true() -> ObjectBuilder {
     ObjectBuilder::new()

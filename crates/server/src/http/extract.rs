@@ -4,7 +4,7 @@ use super::{Problem, problems};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -27,7 +27,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             .await
             .map_err(|rejection| {
                 if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    Problem::new(&problems::TOO_LARGE).detail("the body is over the limit")
+                    // The rest of the body is not read, so the connection cannot be used again: the client should know.
+                    Problem::new(&problems::TOO_LARGE)
+                        .detail("the body is over the limit")
+                        .header(header::CONNECTION, HeaderValue::from_static("close"))
                 } else {
                     Problem::new(&problems::MALFORMED_REQUEST)
                         .detail("the body could not be read to its end")
@@ -38,7 +41,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 }
 
 /// Reads JSON strictly: nothing before, nothing after, no unknown field where the type says so.
-/// Reads JSON, and says what is wrong with it.
 ///
 /// # Errors
 /// 400 with the place or the field.

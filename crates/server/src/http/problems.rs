@@ -40,6 +40,27 @@ kinds! {
     TIMED_OUT = SERVICE_UNAVAILABLE "timed-out" "The answer took too long": "Try again; whether the request had an effect is not known.";
 }
 
+/// The page `docs/problems.md`.
+#[must_use]
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Problems\n\n\
+         Every error over HTTP is a problem (RFC 9457): `application/problem+json` with `type`, `title`, `status` and,\n\
+         where there is more to say, `detail` and members of its own. Programs branch on `type`: it is\n\
+         `urn:cloakroom:problem:` and one of these, and never changes. This page is made from the server's one list\n\
+         (`crates/server/src/http/problems.rs`); a test holds them together.\n\n\
+         | type | status | title | when, and what to do |\n|---|---|---|---|\n",
+    );
+    for kind in ALL {
+        let (slug, status) = (kind.slug, kind.status.as_u16());
+        page += &format!(
+            "| `{slug}` | {status} | {} | {} |\n",
+            kind.title, kind.meaning
+        );
+    }
+    page
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +79,15 @@ mod tests {
             );
             assert!(kind.status.is_client_error() || kind.status.is_server_error());
         }
+    }
+
+    /// `CLOAKROOM_BLESS=1` writes the page anew.
+    #[test]
+    fn the_docs_list_every_kind() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/problems.md");
+        if std::env::var_os("CLOAKROOM_BLESS").is_some() {
+            std::fs::write(file, page()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(file).unwrap(), page());
     }
 }

@@ -4,6 +4,7 @@ mod refused;
 mod sweep;
 
 use crate::state::AppState;
+use cloakroom::service::{Cause, Ending};
 use std::{future::Future, time::Duration};
 
 pub use refused::Refused;
@@ -20,11 +21,20 @@ pub fn start(state: &AppState) {
     tokio::spawn(until_drain(jobs.clone(), mark_clock(jobs.clone())));
     tokio::spawn(until_drain(jobs.clone(), sum_up(jobs.clone())));
     tokio::spawn(async move { until_drain(jobs.clone(), jobs.api_keys().watch()).await });
-    flush_at_the_end(state);
+}
+
+/// Tells of a session that ended by itself; who ends one on purpose says so with his name.
+pub fn note_ending(ending: &Ending) {
+    let cause = ending.cause.as_str();
+    metrics::counter!("cloakroom_sessions_ended_total", "cause" => cause).increment(1);
+    if matches!(ending.cause, Cause::Expired | Cause::Displaced) {
+        let subject = ending.subject.as_ref().map(|subject| subject.as_str());
+        tracing::info!(target: "audit", event = "ended", session_id = %ending.id, subject, cause, "session");
+    }
 }
 
 /// Registers what has to be written before the process ends; also for a command that opened the data directory.
-fn flush_at_the_end(state: &AppState) {
+pub fn flush_at_the_end(state: &AppState) {
     let last = state.clone();
     state.shutdown().add_hook("store", move || async move {
         let flushed = last.sessions().store().flush().await;

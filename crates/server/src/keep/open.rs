@@ -3,6 +3,7 @@
 use super::{clock, keys, policy};
 use crate::{
     config::{self, Config},
+    jobs,
     serve::DataDir,
 };
 use cloakroom::{
@@ -54,6 +55,7 @@ impl Keep {
         let sessions = configured(Sessions::builder_on(places.store), config, secure)?
             .clock(Arc::clone(&clock) as _)
             .renewal_key(key)
+            .on_ended(jobs::note_ending)
             .build();
         Ok(Self {
             sessions,

@@ -71,6 +71,22 @@ pub fn describe() {
         "cloakroom_connections",
         "Open connections on the configured listener."
     );
+    metrics::describe_counter!(
+        "cloakroom_sessions_ended_total",
+        "Sessions that this process saw ending, by cause."
+    );
+    metrics::describe_counter!(
+        "cloakroom_sessions_swept_total",
+        "Expired sessions that were cleared."
+    );
+    metrics::describe_counter!(
+        "cloakroom_sweep_errors_total",
+        "Sweeps that the store could not carry out."
+    );
+    metrics::describe_counter!(
+        "cloakroom_tokens_refused_total",
+        "Session tokens that opened nothing, by reason."
+    );
     metrics::describe_gauge!(
         "cloakroom_build_info",
         "Always 1; the label says which version runs."

@@ -48,4 +48,6 @@ CLOAKROOM_KEY=$(cat key) timeout --kill-after=10 "$limit" \
     run "$address/openapi.json" --url "$address" --seed "$seed"
 
 kill -0 "$server" || { echo "the server is gone" >&2; exit 1; }
+# With a key that was lost on the way every answer would be a well-documented 401.
+"$binary" session list --server "$address" --api-key-file key --json >sessions || exit 1
 if grep -q "a task panicked" log; then echo "a task panicked" >&2; exit 1; fi

@@ -98,3 +98,70 @@ async fn unknown_paths_methods_and_ids_are_problems() {
     assert!(put.headers().contains_key("allow"));
     assert_eq!(answer(put).await.0, 405);
 }
+
+#[tokio::test]
+async fn doubled_and_unreadable_headers_are_4xx() {
+    let api = Api::start().await;
+    let (id, _) = api.login("alice").await;
+    let path = format!("/v1/sessions/{id}");
+    let json = ("content-type", &b"application/json"[..]);
+    let not_utf8 = &b"\xff\xfe"[..];
+    for (method, path, headers, status) in [
+        (Method::POST, "/v1/sessions", vec![json, json], 415),
+        (
+            Method::POST,
+            "/v1/sessions",
+            vec![("content-type", not_utf8)],
+            415,
+        ),
+        (
+            Method::POST,
+            "/v1/sessions",
+            vec![json, ("idempotency-key", b"a"), ("idempotency-key", b"b")],
+            400,
+        ),
+        (
+            Method::POST,
+            "/v1/sessions",
+            vec![json, ("idempotency-key", not_utf8)],
+            400,
+        ),
+        (
+            Method::PATCH,
+            &path,
+            vec![json, ("if-match", not_utf8)],
+            400,
+        ),
+        (
+            Method::PATCH,
+            &path,
+            vec![json, ("if-match", b"\"1\""), ("if-match", b"*")],
+            400,
+        ),
+        (
+            Method::PATCH,
+            &path,
+            vec![json, ("if-match", b"\"7\", W/\"1\"")],
+            412,
+        ),
+        (
+            Method::PATCH,
+            &path,
+            vec![json, ("if-match", b"\"7\", \"1\"")],
+            200,
+        ),
+    ] {
+        let mut request = api.request(method.clone(), path).body("{}");
+        for (name, value) in &headers {
+            let value = reqwest::header::HeaderValue::from_bytes(value).unwrap();
+            let name = reqwest::header::HeaderName::from_static(name);
+            // `header` of the client replaces a content type; this one adds.
+            let (client, built) = request.build_split();
+            let mut built = built.unwrap();
+            built.headers_mut().append(name, value);
+            request = reqwest::RequestBuilder::from_parts(client, built);
+        }
+        let (got, problem) = answer(request.send().await.unwrap()).await;
+        assert_eq!(got, status, "{method} {path} {headers:?}: {problem}");
+    }
+}
