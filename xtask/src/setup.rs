@@ -14,7 +14,7 @@ struct Tool {
     packages: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 5] = [
+const TOOLS: [Tool; 8] = [
     Tool {
         name: "nginx",
         found: || on_path("nginx"),
@@ -24,6 +24,23 @@ const TOOLS: [Tool; 5] = [
         name: "caddy",
         found: || on_path("caddy"),
         packages: &["caddy"],
+    },
+    // What the end-to-end tests ask with, and the certificates they ask by.
+    Tool {
+        name: "curl",
+        found: || on_path("curl"),
+        packages: &["curl"],
+    },
+    Tool {
+        name: "openssl",
+        found: || on_path("openssl"),
+        packages: &["openssl"],
+    },
+    // A web application that nobody here wrote, with a login of its own.
+    Tool {
+        name: "fossil",
+        found: || on_path("fossil"),
+        packages: &["fossil"],
     },
     // The sandbox is only recommended by Debian's package, but chromium refuses to start without it unless root.
     Tool {

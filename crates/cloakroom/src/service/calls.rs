@@ -51,7 +51,7 @@ impl Sessions {
         let policy = self.policy();
         policy.limits.check_edits(&what.edits)?;
         let now = self.now();
-        let (record, token) = begin(what, policy, now, &self.inner.entropy.bytes());
+        let (record, token) = begin(what, policy, now, &self.inner.entropy.token_bytes());
         policy.limits.check_data(&record.data)?;
         let record = Arc::new(record);
         match self

@@ -145,10 +145,17 @@ pub(super) enum Session {
         subject: Option<String>,
     },
     /// Show one session
-    Show { id: String },
+    Show {
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+    },
     /// End one session, or all of a subject
     Revoke {
-        #[arg(required_unless_present = "subject", conflicts_with = "subject")]
+        #[arg(
+            required_unless_present = "subject",
+            conflicts_with = "subject",
+            allow_hyphen_values = true
+        )]
         id: Option<String>,
         /// End all sessions of this subject
         #[arg(long)]

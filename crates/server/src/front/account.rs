@@ -1,6 +1,6 @@
 //! `/account`: the person's own sessions and devices.
 
-use super::{client, pages};
+use super::{client, cross_host, pages};
 use crate::{api, state::AppState};
 use axum::{
     Form,
@@ -121,7 +121,9 @@ async fn end_own(state: &AppState, subject: &Subject, id: SessionId) -> Result<(
     let sessions = state.sessions();
     let found = sessions.get(id).await?;
     // Another person's session looks like one that has ended.
-    if found.is_some_and(|record| record.security.subject.as_ref() == Some(subject)) {
+    let found = found.filter(|record| record.security.subject.as_ref() == Some(subject));
+    if let Some(record) = found {
+        cross_host::end_family(state, &record).await?;
         sessions.end(id, Cause::Revoked).await?;
         tracing::info!(target: "audit", event = "session_ended_by_owner", session_id = %id, subject = subject.as_str(), "session");
     }

@@ -1,5 +1,6 @@
 //! Who a request to our pages comes from: the session it presents, and the address it comes from.
 
+use super::cross_host;
 use crate::{http::Peer, state::AppState};
 use cloakroom::{
     SessionToken,
@@ -56,6 +57,9 @@ pub(super) async fn person(
         return Ok(None);
     };
     let record = used(state, &token).await?;
+    // The pages are asked on whatever host the browser is on.
+    let host = cross_host::told_host(headers);
+    let record = record.filter(|record| cross_host::is_for(record, &host));
     Ok(record.and_then(|record| Some((record.security.subject.clone()?, record))))
 }
 

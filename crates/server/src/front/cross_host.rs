@@ -182,6 +182,15 @@ fn host_of(state: &AppState, headers: &HeaderMap, peer: Peer) -> String {
         .to_ascii_lowercase()
 }
 
+/// The host that a page is asked on, for refusing only: a lie about it gains nothing.
+pub(super) fn told_host(headers: &HeaderMap) -> String {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    text("x-forwarded-host")
+        .or_else(|| text(header::HOST.as_str()))
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+}
+
 /// Takes a code out of the registry: of two who present it, one gets it. A wrong host spends it too.
 async fn take(state: &AppState, code: &str, host: &str) -> Result<Option<Kept>, Error> {
     if code.len() != 43 {
@@ -207,9 +216,9 @@ async fn settle(
 ) -> Result<Option<Response>, Error> {
     let sessions = state.sessions();
     // The login that the code came from must still stand.
-    if sessions.get(kept.parent).await?.is_none() {
+    let Some(parent) = sessions.get(kept.parent).await? else {
         return Ok(None);
-    }
+    };
     // What the browser had on this host gives way (OW-9).
     if let Some(token) = client::token(state, headers)
         && let Some(old) = client::found(state, &token).await?
@@ -227,6 +236,8 @@ async fn settle(
         }),
         device: client::device(state, headers, peer),
         edits,
+        // It lives no longer than the login that it comes from (NI-7).
+        absolute_timeout: Some(parent.expires_at().since(sessions.now())),
         admitted: Epoch(kept.admitted),
         ..Begin::default()
     };
@@ -235,10 +246,21 @@ async fn settle(
         Err(Error::Refused(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
+    // A logout that came between did not see this session yet.
+    if sessions.get(kept.parent).await?.is_none() {
+        sessions.end(started.record.id, Cause::Ended).await?;
+        return Ok(None);
+    }
     tracing::info!(target: "audit", event = "login_carried_over", session_id = %started.record.id, began_with = %kept.parent, host = kept.host, "login");
     let mut response = pages::see_other(kept.place.as_str());
     sign_in::set_cookie(state, &mut response, &started);
     Ok(Some(response))
+}
+
+/// Whether a session may be used on `host`: one that was carried over to a host opens nothing on another.
+pub(super) fn is_for(record: &Record, host: &str) -> bool {
+    let own: Option<String> = record.data.read(HOST).ok().flatten();
+    own.is_none_or(|own| own == host)
 }
 
 fn parent_of(record: &Record) -> Option<SessionId> {

@@ -1,6 +1,6 @@
 //! Who a proxied request comes from, and the headers that tell the application.
 
-use super::client;
+use super::{client, cross_host};
 use crate::{
     api::{session_problem, store_problem},
     gate::{Target, Verdict, decide},
@@ -32,6 +32,7 @@ pub(super) async fn judge(
             .map_err(|error| session_problem(&error))?,
         None => None,
     };
+    let record = record.filter(|record| cross_host::is_for(record, &target.origin.authority()));
     let subject = record
         .as_ref()
         .and_then(|record| record.security.subject.as_ref());

@@ -14,6 +14,7 @@ pub struct Origins {
     allowed: Vec<WebOrigin>,
     hosts: Vec<String>,
     domain: Option<String>,
+    passing: [String; 3],
 }
 
 impl Origins {
@@ -29,6 +30,8 @@ impl Origins {
                 .filter_map(|rule| rule.host.clone())
                 .collect(),
             domain: config.cookie.domain.clone(),
+            passing: ["login", "logout", "callback"]
+                .map(|page| format!("{}/{page}", config.server.base_path)),
         }
     }
 
@@ -75,7 +78,9 @@ impl Origins {
         };
         let plain = url.username().is_empty() && url.password().is_none();
         let origin = WebOrigin::of(&url)?;
-        (plain && self.has(&origin)).then_some(url)
+        // A page of ours that only sends people on would send them in a circle.
+        let own = self.passing.iter().any(|page| url.path() == page);
+        (plain && !own && self.has(&origin)).then_some(url)
     }
 }
 
@@ -89,6 +94,7 @@ mod tests {
             allowed: vec!["https://b.test".parse().unwrap()],
             hosts: vec!["*.c.test".into()],
             domain: None,
+            passing: ["login", "logout", "callback"].map(|page| format!("/_auth/{page}")),
         }
     }
 
@@ -106,6 +112,8 @@ mod tests {
         }
         for bad in [
             "",
+            "/_auth/login",
+            "/_auth/callback?code=x",
             "x",
             "//evil.test/",
             "///evil.test",

@@ -15,8 +15,7 @@ pub enum Verdict {
     Forbidden,
 }
 
-/// Whether `who`, with these roles, may reach `target`. Without any rule every signed-in person may; with rules, what
-/// none of them names nobody may.
+/// Whether `who`, with these roles, may reach `target`. What no rule names, every signed-in person may.
 #[must_use]
 pub fn decide(
     rules: &[AccessRule],
@@ -36,7 +35,7 @@ pub fn decide(
         return signed_in(false);
     };
     match rules.iter().find(|rule| matches(rule, target, path)) {
-        None => signed_in(false),
+        None => signed_in(true),
         Some(rule) => match &rule.allow {
             Allow::Public => Verdict::Allowed,
             Allow::SignedIn => signed_in(true),
@@ -103,9 +102,9 @@ mod tests {
             ("https://b.test/administrator", "GET", plain, Allowed),
             ("https://b.test/admin", "GET", None, SignIn),
             ("https://x.a.test/", "HEAD", None, Allowed),
-            ("https://x.a.test/", "POST", plain, Forbidden),
-            ("https://a.test/", "GET", plain, Forbidden),
-            ("https://evila.test/", "GET", plain, Forbidden),
+            ("https://x.a.test/", "POST", plain, Allowed),
+            ("https://a.test/", "GET", None, SignIn),
+            ("https://evila.test/", "GET", None, SignIn),
             ("https://x.a.test/x/../admin", "GET", plain, Forbidden),
             ("https://x.a.test/x/%2e%2e/admin", "GET", None, SignIn),
         ] {
