@@ -8,7 +8,7 @@
 //! cloakroom_conformance::suite!(Mine);
 //! ```
 //!
-//! That makes one test of each [case](cases), called after the sentence it proves: `s_05_conflict_answers_newer` proves
+//! That makes one test of each [case](cases()), called after the sentence it proves: `s_05_conflict_answers_newer` proves
 //! S-05. Which cases apply follows from the [`Profile`](cloakroom_core::store::Profile) that the store declares; one that
 //! does not apply says so on standard error. [`run_all`] does the same without the test harness.
 //!
