@@ -124,6 +124,8 @@ async fn a_login_leads_to_our_own_places_only() {
         ("//evil.test/", "https://app.test/account"),
         ("/\\evil.test/", "https://app.test/account"),
         ("javascript:alert(1)", "https://app.test/account"),
+        // It would send people who are signed in to itself, for ever.
+        ("/login", "https://app.test/account"),
         ("", "https://app.test/account"),
     ] {
         let response = login(&server, ADA, asked).send().await.unwrap();
