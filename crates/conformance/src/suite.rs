@@ -107,6 +107,9 @@ macro_rules! __each_case {
                 s_16_damage_is_an_error
                 s_17_out_of_reach_is_an_error
             }
+            ready {
+                s_19_a_ready_store_is_done_at_the_first_poll
+            }
         }
     };
 }

@@ -61,6 +61,7 @@ use crate::token::SessionId;
 /// - S-17 a store that is out of reach answers an error of kind `unavailable`, never `None` and never success.
 /// - S-18 changes that were not acknowledged to their writer are invisible to other readers until they are kept as
 ///   durably as the store promises; denials (`delete`, `revoke_all`) may be visible before.
+/// - S-19 of a store that declares itself `ready`, every operation is done when its future is first polled.
 pub trait Store: Send + Sync + 'static {
     /// What this store declares about itself; the suite tests it accordingly.
     fn profile(&self) -> Profile;

@@ -7,6 +7,7 @@ pub mod fault;
 pub mod index;
 pub mod limit;
 pub mod random;
+pub mod ready;
 pub mod registry;
 pub mod replay;
 pub mod revoke;

@@ -58,7 +58,11 @@ macro_rules! with_faults {
 
 impl<S: Store> Store for Faulty<S> {
     fn profile(&self) -> Profile {
-        self.inner.profile()
+        Profile {
+            // Faults may make callers wait.
+            ready: false,
+            ..self.inner.profile()
+        }
     }
 
     async fn create(

@@ -20,6 +20,9 @@ pub struct Profile {
     pub shared: bool,
     /// Whose clock judges deadlines.
     pub clock: Clock,
+    /// Whether every operation is done when it is first polled, as in a store that works in memory under short locks
+    /// (S-19). Its futures are then never boxed.
+    pub ready: bool,
 }
 
 /// How parallel changes to one session meet.

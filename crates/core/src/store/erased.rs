@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
 use super::{
-    Created, Cursor, Deleted, Entry, Expect, Expected, Kind, Listed, Loaded, Profile, Put,
-    Registry, ReplayGuard, Revoked, Scope, Store, StoreError, SubjectIndex, Swept, Touched,
+    Created, Cursor, Deleted, Entry, ErrorKind, Expect, Expected, Kind, Listed, Loaded, Profile,
+    Put, Registry, ReplayGuard, Revoked, Scope, Store, StoreError, SubjectIndex, Swept, Touched,
     Updated,
 };
 use crate::change::Change;
@@ -18,11 +19,52 @@ use crate::record::{Activity, Epoch, Record};
 use crate::time::Timestamp;
 use crate::token::SessionId;
 
-/// The boxed answer of an erased store.
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+/// The answer of an erased store: there already, from a store that declares itself [`Profile::ready`], else a boxed
+/// future.
+pub struct Answer<'a, T>(Progress<'a, T>);
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+enum Progress<'a, T> {
+    Ready(Option<Result<T, StoreError>>),
+    Waiting(Boxed<'a, T>),
+}
+
+impl<'a, T> Answer<'a, T> {
+    fn of(future: impl Future<Output = Result<T, StoreError>> + Send + 'a, ready: bool) -> Self {
+        if !ready {
+            return Self(Progress::Waiting(Box::pin(future)));
+        }
+        let answer = match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => answer,
+            // S-19 is broken. Dropped here, it happened whole or not at all.
+            Poll::Pending => Err(StoreError::new(
+                ErrorKind::Unavailable,
+                "a store that declares itself ready made its caller wait",
+            )),
+        };
+        Self(Progress::Ready(Some(answer)))
+    }
+}
+
+impl<T: Unpin> Future for Answer<'_, T> {
+    type Output = Result<T, StoreError>;
+
+    /// # Panics
+    /// Polled again after it answered, as every future may.
+    #[expect(clippy::expect_used, reason = "what the standard library's Ready does")]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.get_mut().0 {
+            Progress::Ready(answer) => {
+                Poll::Ready(answer.take().expect("polled after it answered"))
+            }
+            Progress::Waiting(future) => future.as_mut().poll(context),
+        }
+    }
+}
 
 macro_rules! erase {
-    ($erased:ident, $handle:ident, [$($bound:ident),+], {
+    ($erased:ident, $handle:ident, [$($bound:ident),+], $ready:expr, {
         $( $(#[$doc:meta])* $of:ident :: $method:ident ( $($arg:ident : $ty:ty),* ) -> $out:ty; )+
     }) => {
         trait $erased: Send + Sync + 'static {
@@ -31,7 +73,8 @@ macro_rules! erase {
 
         impl<T: $($bound +)+> $erased for T {
             $( fn $method<'a>(&'a self, $($arg: $ty),*) -> Answer<'a, $out> {
-                Box::pin(<T as $of>::$method(self, $($arg),*))
+                let ready: fn(&T) -> bool = $ready;
+                Answer::of(<T as $of>::$method(self, $($arg),*), ready(self))
             } )+
         }
 
@@ -103,7 +146,7 @@ impl fmt::Debug for DynRegistry {
 }
 
 erase! {
-    ErasedStore, DynStore, [Store, SubjectIndex, ReplayGuard], {
+    ErasedStore, DynStore, [Store, SubjectIndex, ReplayGuard], |store| store.profile().ready, {
         Store::create(record: Record, limit: SubjectLimit, now: Timestamp) -> Created;
         Store::load(id: SessionId) -> Option<Loaded>;
         Store::update(id: SessionId, expect: Expect, change: Change, limit: SubjectLimit, now: Timestamp) -> Updated;
@@ -119,7 +162,7 @@ erase! {
 }
 
 erase! {
-    ErasedRegistry, DynRegistry, [Registry], {
+    ErasedRegistry, DynRegistry, [Registry], |_| false, {
         Registry::get(kind: Kind, name: &'a str, now: Timestamp) -> Option<Entry>;
         Registry::put(kind: Kind, name: &'a str, expected: Expected, value: Option<Bytes>, expires: Option<Timestamp>, now: Timestamp) -> Put;
         Registry::list(kind: Kind, after: Option<&'a str>, limit: usize, now: Timestamp) -> Vec<Entry>;

@@ -172,6 +172,7 @@ impl Store for MemoryStore {
             durable: false,
             shared: false,
             clock: Clock::Caller,
+            ready: true,
         }
     }
 

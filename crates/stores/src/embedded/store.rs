@@ -32,6 +32,7 @@ impl Store for EmbeddedStore {
             durable: true,
             shared: false,
             clock: Clock::Caller,
+            ready: false,
         }
     }
 

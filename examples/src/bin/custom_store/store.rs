@@ -107,6 +107,7 @@ impl Store for MapStore {
             durable: false,
             shared: false,
             clock: Clock::Caller,
+            ready: false,
         }
     }
 

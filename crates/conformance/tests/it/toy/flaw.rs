@@ -107,6 +107,8 @@ flaws! {
     DamageIsNone,
     /// A store out of reach is empty.
     CutOffIsNone,
+    /// It declares itself ready and is not.
+    SaysReady,
     /// Late logins are accepted.
     AdmitsLate,
     /// A revocation refuses data edits too.

@@ -81,6 +81,7 @@ impl Store for Toy {
             durable: true,
             shared: true,
             clock: Clock::Caller,
+            ready: self.has(Flaw::SaysReady),
         }
     }
 
@@ -99,6 +100,7 @@ impl Store for Toy {
         };
         self.pause_if(Flaw::CreateRace).await;
         self.pause_if(Flaw::LimitRace).await;
+        self.pause_if(Flaw::SaysReady).await;
         let mut state = self.state()?;
         let taken = if state.has(Flaw::CreateRace) {
             taken
@@ -174,6 +176,7 @@ impl Store for Toy {
         self.pause_if(Flaw::LostUpdate).await;
         self.pause_if(Flaw::Resurrects).await;
         self.pause_if(Flaw::LimitRace).await;
+        self.pause_if(Flaw::SaysReady).await;
         if self.has(Flaw::WritesInHalves) {
             self.half(id, &change, now).await?;
         }
