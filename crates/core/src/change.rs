@@ -1,6 +1,7 @@
 //! What a request wants to change: a delta, so that parallel requests do not lose each other's writes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::data::JsonText;
 use crate::record::{Activity, Device, Security};
@@ -15,10 +16,13 @@ pub enum Edit {
 }
 
 /// Changes to a session's data, by name. Applying the same edits twice gives the same data.
+///
+/// A clone is a reference count: a request's edits go to the limits, into the write, and back where that fails.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Edits {
     clear: bool,
-    by_name: BTreeMap<Box<str>, Edit>,
+    /// Absent until there is one: no edits cost nothing.
+    by_name: Option<Arc<BTreeMap<Box<str>, Edit>>>,
 }
 
 impl Edits {
@@ -29,17 +33,17 @@ impl Edits {
 
     /// `name` gets `value`.
     pub fn set(&mut self, name: impl Into<Box<str>>, value: JsonText) {
-        self.by_name.insert(name.into(), Edit::Set(value));
+        self.own().insert(name.into(), Edit::Set(value));
     }
 
     /// `name` goes.
     pub fn remove(&mut self, name: impl Into<Box<str>>) {
-        self.by_name.insert(name.into(), Edit::Remove);
+        self.own().insert(name.into(), Edit::Remove);
     }
 
     /// Every name goes, also those that another request adds before this change is written.
     pub fn clear(&mut self) {
-        self.by_name.clear();
+        self.by_name = None;
         self.clear = true;
     }
 
@@ -50,17 +54,22 @@ impl Edits {
 
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        !self.clear && self.by_name.is_empty()
+        !self.clear && self.by_name.is_none()
     }
 
     /// What happens to `name`; where [`Edits::clears`] is true, a name without an edit goes.
     pub fn get(&self, name: &str) -> Option<&Edit> {
-        self.by_name.get(name)
+        self.by_name.as_ref()?.get(name)
     }
 
     /// The edits by name, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Edit)> {
-        self.by_name.iter().map(|(name, edit)| (&**name, edit))
+        let by_name = self.by_name.iter().flat_map(|edits| edits.iter());
+        by_name.map(|(name, edit)| (&**name, edit))
+    }
+
+    fn own(&mut self) -> &mut BTreeMap<Box<str>, Edit> {
+        Arc::make_mut(self.by_name.get_or_insert_default())
     }
 
     /// The names that get a value.
@@ -73,10 +82,12 @@ impl Edits {
     /// `self`, then `later`, as one change.
     #[must_use]
     pub fn then(mut self, later: Self) -> Self {
-        if later.clear {
+        if later.clear || self.is_empty() {
             return later;
         }
-        self.by_name.extend(later.by_name);
+        if let Some(edits) = later.by_name {
+            self.own().extend(Arc::unwrap_or_clone(edits));
+        }
         self
     }
 }

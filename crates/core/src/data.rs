@@ -3,19 +3,23 @@
 //! It stays in one buffer from the store to the handler: reading a name scans the buffer and allocates nothing, and a
 //! clone is a reference count. A change makes a new buffer.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use bytes::Bytes;
-use minicbor::data::Type;
-use minicbor::{Decoder, Encoder};
+use minicbor::Decoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::change::{Edit, Edits};
 
+mod texts;
+
+use texts::{MAP, TEXT, head_len, put_head, take_text};
+
 /// A JSON value as text, known to be valid.
 #[derive(Clone, PartialEq, Eq)]
-pub struct JsonText(Box<str>);
+pub struct JsonText(String);
 
 impl JsonText {
     /// Serializes `value`.
@@ -23,12 +27,12 @@ impl JsonText {
     /// # Errors
     /// What `serde_json` says where `value` has no JSON form, such as a map with keys that are not strings.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        Ok(Self(serde_json::to_string(value)?.into_boxed_str()))
+        Ok(Self(serde_json::to_string(value)?))
     }
 
     /// Takes JSON text that a parser has already accepted.
     pub fn raw(value: &serde_json::value::RawValue) -> Self {
-        Self(value.get().into())
+        Self(value.get().to_owned())
     }
 
     /// The text.
@@ -46,12 +50,12 @@ impl fmt::Debug for JsonText {
 /// Session data: name -> JSON value, sorted by name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Data {
-    /// A definite-length CBOR map of text to text (RFC 8949), names ascending and distinct.
+    /// A CBOR map of text to text, every length in its shortest form (RFC 8949 section 4.2.1), names ascending and distinct.
     encoded: Bytes,
     len: usize,
 }
 
-const EMPTY: &[u8] = &[0xa0];
+const EMPTY: &[u8] = &[MAP];
 
 impl Default for Data {
     fn default() -> Self {
@@ -71,7 +75,7 @@ impl Data {
     /// Reads what [`Data::encoded`] gave; checks the whole structure once, so that later reads cannot fail.
     ///
     /// # Errors
-    /// [`DamagedData`] where the bytes are not a definite map of text to text with ascending names.
+    /// [`DamagedData`] where the bytes are not a map of text to text in its shortest form, with ascending names.
     pub fn decode(encoded: Bytes) -> Result<Self, DamagedData> {
         let mut decoder = Decoder::new(&encoded);
         let len = match decoder.map() {
@@ -79,22 +83,35 @@ impl Data {
             _ => return Err(DamagedData("not a definite map")),
         };
         let mut last: Option<&str> = None;
+        let mut shortest = head_len(len);
         for _ in 0..len {
             let name = decoder
                 .str()
                 .map_err(|_| DamagedData("a name is not text"))?;
-            decoder
+            let text = decoder
                 .str()
                 .map_err(|_| DamagedData("a value is not text"))?;
             if last.is_some_and(|last| last >= name) {
                 return Err(DamagedData("names are not ascending"));
             }
             last = Some(name);
+            shortest += head_len(name.len()) + name.len() + head_len(text.len()) + text.len();
         }
         if decoder.position() != encoded.len() {
             return Err(DamagedData("bytes after the end"));
         }
+        if shortest != encoded.len() {
+            return Err(DamagedData("a length is not in its shortest form"));
+        }
         Ok(Self { encoded, len })
+    }
+
+    /// Takes back what [`Data::encoded`] gave to a store that never lets go of it: nothing is checked again.
+    #[cfg(feature = "memory")]
+    pub(crate) fn kept(encoded: Bytes) -> Option<Self> {
+        let len = Decoder::new(&encoded).map().ok()??;
+        let len = usize::try_from(len).ok()?;
+        Some(Self { encoded, len })
     }
 
     /// The encoded form that records carry.
@@ -114,18 +131,24 @@ impl Data {
 
     /// All names with their JSON text, ascending by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut decoder = Decoder::new(&self.encoded);
         // The structure was checked when the value was made, so these reads succeed.
-        let started = matches!(decoder.datatype(), Ok(Type::Map)) && decoder.map().is_ok();
-        (0..if started { self.len } else { 0 })
-            .map_while(move |_| Some((decoder.str().ok()?, decoder.str().ok()?)))
+        self.pairs().map_while(|(name, text)| {
+            Some((str::from_utf8(name).ok()?, str::from_utf8(text).ok()?))
+        })
     }
 
-    /// The JSON text under `name`.
+    /// The JSON text under `name`. Only what is found is looked at as text.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter()
-            .find(|(candidate, _)| *candidate == name)
-            .map(|(_, text)| text)
+        let mut pairs = self
+            .pairs()
+            .skip_while(|(other, _)| *other < name.as_bytes());
+        let (found, text) = pairs.next()?;
+        (found == name.as_bytes()).then(|| str::from_utf8(text).ok())?
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = self.encoded.get(head_len(self.len)..).unwrap_or_default();
+        (0..self.len).map_while(move |_| Some((take_text(&mut rest)?, take_text(&mut rest)?)))
     }
 
     /// The value under `name` as a `T`.
@@ -142,42 +165,73 @@ impl Data {
         if edits.is_empty() {
             return self.clone();
         }
-        let kept = self
-            .iter()
-            .filter(|(name, _)| !edits.clears() && edits.get(name).is_none());
-        let set = edits.iter().filter_map(|(name, edit)| match edit {
-            Edit::Set(text) => Some((name, text.as_str())),
-            Edit::Remove => None,
-        });
-        let mut entries: Vec<(&str, &str)> = kept.chain(set).collect();
-        entries.sort_unstable_by_key(|(name, _)| *name);
-        Self::encode(&entries)
-    }
-
-    fn encode(entries: &[(&str, &str)]) -> Self {
-        let size = entries
-            .iter()
-            .map(|(name, text)| name.len() + text.len() + 10)
-            .sum::<usize>()
-            + 9;
-        let mut encoder = Encoder::new(Vec::with_capacity(size));
-        let infallible =
-            |encoder: &mut Encoder<Vec<u8>>| -> Result<(), minicbor::encode::Error<_>> {
-                encoder.map(entries.len() as u64)?;
-                for (name, text) in entries {
-                    encoder.str(name)?.str(text)?;
-                }
-                Ok(())
-            };
-        // Writing to a vector cannot fail; the type of the error says so (`Infallible`).
-        let Ok(()) = infallible(&mut encoder) else {
-            return Self::default();
-        };
+        let size = self.size_with(edits);
+        let mut encoded = Vec::with_capacity(size.bytes);
+        put_head(&mut encoded, MAP, size.names);
+        for (name, text) in self.with(edits) {
+            for part in [name, text] {
+                put_head(&mut encoded, TEXT, part.len());
+                encoded.extend_from_slice(part);
+            }
+        }
         Self {
-            encoded: Bytes::from(encoder.into_writer()),
-            len: entries.len(),
+            encoded: Bytes::from(encoded),
+            len: size.names,
         }
     }
+
+    /// How large this data would be with `edits` applied.
+    pub fn size_with(&self, edits: &Edits) -> Size {
+        let mut size = Size::default();
+        for (name, text) in self.with(edits) {
+            size.names += 1;
+            size.bytes += head_len(name.len()) + name.len() + head_len(text.len()) + text.len();
+        }
+        size.bytes += head_len(size.names);
+        size
+    }
+
+    /// How large this data is.
+    pub fn size(&self) -> Size {
+        Size {
+            names: self.len,
+            bytes: self.encoded.len(),
+        }
+    }
+
+    /// What `edits` make of it, ascending by name: both are, so they are walked side by side.
+    fn with<'a>(&'a self, edits: &'a Edits) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let kept = if edits.clears() { 0 } else { self.len };
+        let mut kept = self.pairs().take(kept).peekable();
+        let mut edits = edits.iter().peekable();
+        std::iter::from_fn(move || {
+            loop {
+                let order = match (kept.peek(), edits.peek()) {
+                    (Some((name, _)), Some((edited, _))) => (*name).cmp(edited.as_bytes()),
+                    (Some(_), None) => Ordering::Less,
+                    (None, _) => Ordering::Greater,
+                };
+                match order {
+                    Ordering::Less => return kept.next(),
+                    Ordering::Equal => drop(kept.next()),
+                    Ordering::Greater => {
+                        if let (name, Edit::Set(text)) = edits.next()? {
+                            return Some((name.as_bytes(), text.as_str().as_bytes()));
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// What limits are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    /// Number of names.
+    pub names: usize,
+    /// Bytes of all names and values together, as encoded.
+    pub bytes: usize,
 }
 
 impl fmt::Debug for Data {

@@ -1,7 +1,7 @@
 //! What a record may hold at most, checked before every write.
 
 use crate::change::Edits;
-use crate::data::Data;
+use crate::data::{Data, Size};
 
 /// Upper bounds of one session's data. Checked before a write, so nothing oversized ever reaches a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,13 +83,24 @@ impl Limits {
     /// # Errors
     /// [`LimitError::TooManyNames`] or [`LimitError::DataTooLarge`].
     pub fn check_data(&self, data: &Data) -> Result<(), LimitError> {
-        if data.len() > self.names {
+        self.check_size(data.size())
+    }
+
+    /// Checks data as it would be stored after `edits`.
+    ///
+    /// # Errors
+    /// [`LimitError::TooManyNames`] or [`LimitError::DataTooLarge`].
+    pub fn check_data_with(&self, data: &Data, edits: &Edits) -> Result<(), LimitError> {
+        self.check_size(data.size_with(edits))
+    }
+
+    fn check_size(&self, Size { names, bytes }: Size) -> Result<(), LimitError> {
+        if names > self.names {
             return Err(LimitError::TooManyNames {
-                names: data.len(),
+                names,
                 limit: self.names,
             });
         }
-        let bytes = data.encoded().len();
         if bytes > self.data_bytes {
             return Err(LimitError::DataTooLarge {
                 bytes,

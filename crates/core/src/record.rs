@@ -170,26 +170,22 @@ impl Record {
     /// security block, which may bring other timeouts, sets the activity as it says.
     #[must_use]
     pub fn apply(&self, change: &Change) -> Self {
-        let mut next = self.clone();
-        next.version += 1;
-        next.data = self.data.apply(&change.edits);
-        if let Some(security) = &change.security {
-            next.security = security.clone();
+        let activity = match change.activity {
+            Some(activity) if change.security.is_some() => activity,
+            Some(activity) => self.activity.later(activity),
+            None => self.activity,
+        };
+        Self {
+            id: self.id,
+            version: self.version + 1,
+            security: change.security.as_ref().unwrap_or(&self.security).clone(),
             // The MAC covered the old block; the store that seals writes the new one.
-            next.security_mac = None;
+            security_mac: self.security_mac.filter(|_| change.security.is_none()),
+            activity,
+            device: change.device.as_ref().unwrap_or(&self.device).clone(),
+            data: self.data.apply(&change.edits),
+            unknown: self.unknown.clone(),
         }
-        if let Some(activity) = change.activity {
-            let replaces = change.security.is_some();
-            next.activity = if replaces {
-                activity
-            } else {
-                self.activity.later(activity)
-            };
-        }
-        if let Some(device) = &change.device {
-            next.device = device.clone();
-        }
-        next
     }
 
     /// The stored form: self-describing (CBOR, RFC 8949), versioned, not executable.

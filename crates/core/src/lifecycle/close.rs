@@ -90,6 +90,10 @@ pub struct Plan {
 
 /// One write.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one call, on the stack; a box would cost every write an allocation"
+)]
 pub enum Write {
     /// A session begins.
     Create(Box<Record>, SubjectLimit),
@@ -100,7 +104,7 @@ pub enum Write {
         /// What must still hold.
         expect: Expect,
         /// How.
-        change: Box<Change>,
+        change: Change,
         /// Checked where the change brings a subject.
         limit: SubjectLimit,
     },
@@ -220,9 +224,7 @@ fn close_live(
     if !draft.edits.is_empty() {
         let change = change.get_or_insert_default();
         change.edits = std::mem::take(&mut change.edits).then(draft.edits.clone());
-        policy
-            .limits
-            .check_data(&record.data.apply(&change.edits))?;
+        policy.limits.check_data_with(&record.data, &change.edits)?;
     }
     Ok(plan(record, change, token, policy, now))
 }
@@ -249,7 +251,7 @@ fn plan(
             Some(Write::Update {
                 id: record.id,
                 expect: Expect::Security(record.security.version),
-                change: Box::new(change),
+                change,
                 limit: policy.per_subject,
             })
         }

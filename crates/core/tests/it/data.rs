@@ -162,3 +162,17 @@ fn debug_shows_names_and_no_values() {
     let text = JsonText::of("4111").unwrap();
     assert_eq!(format!("{text:?}"), "JsonText(6 bytes)");
 }
+
+#[test]
+fn a_length_in_a_longer_form_is_damaged() {
+    // {"a": "1"}, shortest; then the map's, the name's and the value's length one byte longer.
+    let decoded = |bytes: &'static [u8]| Data::decode(Bytes::from_static(bytes));
+    assert!(decoded(b"\xa1\x61a\x611").is_ok());
+    for longer in [
+        &b"\xb8\x01\x61a\x611"[..],
+        b"\xa1\x78\x01a\x611",
+        b"\xa1\x61a\x78\x011",
+    ] {
+        assert!(decoded(longer).is_err(), "{longer:?}");
+    }
+}

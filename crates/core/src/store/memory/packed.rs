@@ -283,7 +283,7 @@ fn unpack(id: SessionId, bytes: &[u8]) -> Result<Record, DecodeError> {
         ip: optional(&head, IP, &mut rest)?,
         label: optional(&head, LABEL, &mut rest)?,
     };
-    let data = Data::decode(Bytes::copy_from_slice(rest.0));
+    let data = Data::kept(Bytes::copy_from_slice(rest.0));
     Ok(Record {
         id,
         version: head.version,
@@ -291,7 +291,7 @@ fn unpack(id: SessionId, bytes: &[u8]) -> Result<Record, DecodeError> {
         security_mac: None,
         activity: head.activity,
         device,
-        data: data.map_err(|_| DecodeError::Damaged("data"))?,
+        data: data.ok_or(DecodeError::Damaged("data"))?,
         unknown: Unknown::default(),
     })
 }
