@@ -75,7 +75,7 @@ impl CookieConfig {
     }
 
     fn render(&self, value: &str, lifetime: &str) -> HeaderValue {
-        let text = format!("{}={value}{}{lifetime}", self.name, self.attributes);
+        let text = [&self.name, "=", value, &self.attributes, lifetime].concat();
         // The builder let only visible ASCII and spaces through (CK-16), and so does the token's alphabet.
         #[expect(
             clippy::expect_used,

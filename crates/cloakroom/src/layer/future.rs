@@ -1,7 +1,7 @@
 //! Steps 7 and 8 of a request: close, write, and only then the header.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use cloakroom_core::lifecycle::Outcome;
@@ -74,6 +74,9 @@ where
                     return Poll::Ready(Ok(response));
                 }
                 Closing::Write => {
+                    if let Some(written) = at_once(session, outcome, context) {
+                        return Poll::Ready(Ok(end(session, written, response)));
+                    }
                     let write = Box::pin(session.clone().close(outcome));
                     *this.closing = Some(Close {
                         write,
@@ -88,12 +91,36 @@ where
         };
         let written = ready!(closing.write.as_mut().poll(context));
         let answered = closing.response.take().unwrap_or_default();
-        // What the handler answered must not be seen where what it wrote was not kept.
-        let mut response = match written {
-            Ok(()) => answered,
-            Err(error) => refuse(&error),
-        };
-        reply::write(session, &mut response);
-        Poll::Ready(Ok(response))
+        Poll::Ready(Ok(end(session, written, answered)))
     }
+}
+
+/// Writes what is pending without a box, where the store never waits. `None` where another handle holds the session
+/// just now: then nothing was done, for a close that is dropped puts everything back.
+fn at_once(
+    session: &Session,
+    outcome: Outcome,
+    context: &mut Context<'_>,
+) -> Option<Result<(), Error>> {
+    if !session.sessions().store().profile().ready {
+        return None;
+    }
+    match pin!(session.clone().close(outcome)).poll(context) {
+        Poll::Ready(written) => Some(written),
+        Poll::Pending => None,
+    }
+}
+
+fn end<B: Default + 'static>(
+    session: &Session,
+    written: Result<(), Error>,
+    answered: Response<B>,
+) -> Response<B> {
+    // What the handler answered must not be seen where what it wrote was not kept.
+    let mut response = match written {
+        Ok(()) => answered,
+        Err(error) => refuse(&error),
+    };
+    reply::write(session, &mut response);
+    response
 }

@@ -279,7 +279,7 @@ impl Sessions {
                 limit,
             }) => {
                 let expect = version.map_or(expect, Expect::Version);
-                Ok(match self.write(id, expect, *change, limit).await? {
+                Ok(match self.write(id, expect, change, limit).await? {
                     Updated::Done { record, .. } => Step::Done(Committed {
                         record: Some(record),
                         token,

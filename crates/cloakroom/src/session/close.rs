@@ -2,7 +2,7 @@
 
 use cloakroom_core::lifecycle::{Draft, Outcome};
 
-use super::state::{Basis, Inner, Reply};
+use super::state::{Inner, Reply};
 use super::{Error, Session};
 
 /// What the end of a request still has to do.
@@ -27,7 +27,7 @@ impl Session {
         if state.has_draft() && outcome == Outcome::Answered {
             return Closing::Write;
         }
-        if matches!(state.basis, Basis::Unread) {
+        if !state.is_read() {
             return Closing::Untouched;
         }
         drop(state);

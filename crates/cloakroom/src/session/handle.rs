@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cloakroom_core::change::Edits;
+use cloakroom_core::change::{Edit, Edits};
 use cloakroom_core::data::JsonText;
 use cloakroom_core::lifecycle::{Draft, Intent, Proof};
 use cloakroom_core::record::Record;
@@ -63,6 +63,9 @@ impl Session {
     /// # Errors
     /// [`Error::Store`]: an error is never an empty session.
     pub async fn load(&self) -> Result<(), Error> {
+        if self.inner.state.lock().is_read() {
+            return Ok(());
+        }
         let _gate = self.inner.gate.lock().await;
         self.inner.look().await
     }
@@ -72,7 +75,18 @@ impl Session {
     /// # Errors
     /// [`Error::Store`]; [`Error::Json`] where the value is not a `T`.
     pub async fn get<T: DeserializeOwned>(&self, name: impl Name<T>) -> Result<Option<T>, Error> {
-        Ok(self.data().await?.read(name.as_name())?)
+        let name = name.as_name();
+        let (found, edits) = self.inner.view().await?;
+        // Not under the lock: what T does while it is read is not ours.
+        Ok(match edits.get(name) {
+            Some(Edit::Set(text)) => Some(serde_json::from_str(text.as_str())?),
+            Some(Edit::Remove) => None,
+            None if edits.clears() => None,
+            None => match found {
+                Some(found) => found.record().data.read(name)?,
+                None => None,
+            },
+        })
     }
 
     /// All data, with this request's own changes.
@@ -80,11 +94,9 @@ impl Session {
     /// # Errors
     /// [`Error::Store`].
     pub async fn data(&self) -> Result<cloakroom_core::Data, Error> {
-        // The gate is what makes a write under way by another handle of this request visible whole or not at all.
-        let _gate = self.inner.gate.lock().await;
-        self.inner.look().await?;
-        let state = self.inner.state.lock();
-        Ok(state.data())
+        let (found, edits) = self.inner.view().await?;
+        let stored = found.map(|found| found.record().data.clone());
+        Ok(stored.unwrap_or_default().apply(&edits))
     }
 
     /// `name` gets `value`, at the end of the request. Of parallel requests that set one name the last one wins: use

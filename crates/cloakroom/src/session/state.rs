@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use cloakroom_core::change::Edits;
 use cloakroom_core::data::Data;
 use cloakroom_core::lifecycle::{Draft, Ended, Intent, Outcome};
 use cloakroom_core::record::{Device, Epoch, Record};
@@ -45,6 +46,8 @@ pub(super) struct State {
     /// The draft carries the revocation clock as it was before any proof could have begun.
     pub(super) stamped: bool,
     pub(super) reply: Reply,
+    /// A handle of this request is writing: what it writes is neither in the draft nor in the record.
+    pub(super) writing: bool,
     /// The response has left, or is about to.
     pub(super) closed: bool,
 }
@@ -91,9 +94,13 @@ impl State {
         self.found().map(|found| &**found.record())
     }
 
-    /// Data as the handler sees it: what is stored, with this request's changes.
-    pub(super) fn data(&self) -> Data {
-        data(self.found(), &self.draft)
+    pub(super) fn is_read(&self) -> bool {
+        !matches!(self.basis, Basis::Unread)
+    }
+
+    /// What is stored and this request's changes to it.
+    fn view(&self) -> (Option<Found>, Edits) {
+        (self.found().cloned(), self.draft.edits.clone())
     }
 
     /// Who it belongs to, as far as this request knows.
@@ -171,9 +178,23 @@ impl Inner {
         self.way_back().map(drop).ok_or(Error::NoWayBack)
     }
 
+    /// What is stored and this request's changes to it; a write under way by another handle of the request is seen whole
+    /// or not at all, so it is waited for.
+    pub(super) async fn view(&self) -> Result<(Option<Found>, Edits), Error> {
+        {
+            let state = self.state.lock();
+            if state.is_read() && !state.writing {
+                return Ok(state.view());
+            }
+        }
+        let _gate = self.gate.lock().await;
+        self.look().await?;
+        Ok(self.state.lock().view())
+    }
+
     /// Loads the record if nobody has looked yet; the caller holds the gate.
     pub(super) async fn look(&self) -> Result<(), Error> {
-        if !matches!(self.state.lock().basis, Basis::Unread) {
+        if self.state.lock().is_read() {
             return Ok(());
         }
         self.sessions.sweep_if_due();
@@ -222,7 +243,8 @@ impl Inner {
             .as_ref()
             .and_then(|agent| agent.to_str().ok());
         Device {
-            user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_MAX).collect()),
+            // Only visible ASCII has a text here, so every byte is a character.
+            user_agent: agent.map(|agent| agent.get(..USER_AGENT_MAX).unwrap_or(agent).into()),
             ip: self.request.ip.map(|ip| ip.to_string().into()),
             label: None,
         }

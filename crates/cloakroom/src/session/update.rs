@@ -141,6 +141,7 @@ struct Taken<'a> {
 impl<'a> Taken<'a> {
     fn from(inner: &'a Inner) -> Self {
         let mut state = inner.state.lock();
+        state.writing = true;
         let admitted = state.draft.admitted;
         let draft = std::mem::replace(
             &mut state.draft,
@@ -166,6 +167,7 @@ impl<'a> Taken<'a> {
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         let mut state = self.inner.state.lock();
+        state.writing = false;
         let later = std::mem::take(&mut state.draft.edits);
         state.draft.edits = std::mem::take(&mut self.draft.edits).then(later);
         if rank(&self.draft.intent) > rank(&state.draft.intent) {

@@ -1,6 +1,7 @@
 //! Finding one cookie in the `Cookie` header fields, without parsing the others (RFC 6265bis 5.8, CK-12 to CK-15).
 
 use http::HeaderValue;
+use memchr::{memchr, memchr_iter};
 
 /// Bytes of all Cookie fields together beyond which they are not looked at: far more than any browser or common server
 /// lets through (CK-15).
@@ -42,15 +43,19 @@ pub(super) fn find<'a>(
     if bytes > COOKIE_BYTES_MAX {
         return Values::Several;
     }
-    let pairs = fields
-        .into_iter()
-        .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
+    let pairs = fields.into_iter().flat_map(|field| pairs(field.as_bytes()));
     Values::of(pairs.filter_map(|pair| value_of(pair, name.as_bytes())))
+}
+
+fn pairs(field: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    let ends = memchr_iter(b';', field).chain([field.len()]);
+    ends.map(move |end| &field[std::mem::replace(&mut start, end + 1)..end])
 }
 
 fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     // A pair without `=` is a nameless cookie: nobody's, and no reason to stumble.
-    let equals = pair.iter().position(|byte| *byte == b'=')?;
+    let equals = memchr(b'=', pair)?;
     let (before, after) = pair.split_at(equals);
     (trim(before) == name).then(|| trim(&after[1..]))
 }
