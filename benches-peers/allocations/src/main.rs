@@ -1,0 +1,52 @@
+//! Heap allocations of a request, over several layers.
+//!
+//! `allocations requests`: JSON, allocations and bytes asked for a request.
+#![expect(clippy::print_stdout, reason = "a program that prints figures")]
+
+use layers::{App, Case, Layer};
+use serde_json::json;
+use tokio::runtime::{Builder, Runtime};
+
+/// Enough that a table that grows once does not show.
+const REQUESTS: u64 = 10_000;
+
+fn main() {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["requests"] => println!("{}", requests(&runtime)),
+        _ => panic!("usage: allocations requests"),
+    }
+}
+
+fn requests(runtime: &Runtime) -> serde_json::Value {
+    let cases: Vec<_> = Case::ALL
+        .into_iter()
+        .map(|case| {
+            let layers: serde_json::Map<_, _> = Layer::ALL
+                .into_iter()
+                .map(|layer| (layer.name().to_owned(), count(runtime, layer, case)))
+                .collect();
+            json!({ "case": case.name(), "layers": layers })
+        })
+        .collect();
+    json!({ "cases": cases })
+}
+
+fn count(runtime: &Runtime, layer: Layer, case: Case) -> serde_json::Value {
+    let app = runtime.block_on(App::under(layer));
+    let calls = |times| {
+        runtime.block_on(tokio::task::unconstrained(async {
+            for _ in 0..times {
+                app.call(case).await;
+            }
+        }));
+    };
+    calls(100);
+    let info = allocation_counter::measure(|| calls(REQUESTS));
+    json!({
+        "allocations": info.count_total as f64 / REQUESTS as f64,
+        "bytes": info.bytes_total as f64 / REQUESTS as f64,
+    })
+}
