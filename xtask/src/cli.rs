@@ -1,5 +1,6 @@
 //! The command line: parsed once, into a type; by hand, because a parser crate would double the build.
 
+use crate::bench::BenchOptions;
 use crate::stages::{self, STAGES};
 
 /// What the developer asked for.
@@ -12,6 +13,10 @@ pub(crate) enum Command {
     },
     /// The long counts.
     Soak(SoakOptions),
+    /// Measure, beside the peers.
+    Bench(BenchOptions),
+    /// The scenarios that a session layer should survive, ours and peers.
+    Compare,
     /// Install what the tests need.
     SetUp,
     /// The checks on manifests and sources.
@@ -38,6 +43,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
             only: stage_names(names)?,
         }),
         ["soak", rest @ ..] => soak_options(rest).map(Command::Soak),
+        ["bench", rest @ ..] => bench_options(rest).map(Command::Bench),
+        ["compare"] => Ok(Command::Compare),
         ["set-up"] => Ok(Command::SetUp),
         ["tidy"] => Ok(Command::Tidy),
         ["help" | "--help" | "-h"] => Ok(Command::Help),
@@ -52,6 +59,9 @@ pub(crate) fn usage() -> String {
         "usage: cargo xtask <subcommand>\n\
          \n  test [--only STAGE[,STAGE]]           install what is missing and run everything that CI runs\
          \n  soak [--seed N] [--package NAME]      the full counts of the same tests (names with `soak_`), in release mode\
+         \n  bench [--quick] [--only GROUP]        measure beside the peers, and write docs/performance.md; groups: inprocess, library,\
+         \n                                        server, scale, stores, device; `page` draws the page again\
+         \n  compare                               the scenarios that a session layer should survive, ours and peers\
          \n  set-up                                install what the tests need\
          \n  tidy                                  check manifests, sources, licences and contract ids\n\nstages of test:",
     );
@@ -90,6 +100,24 @@ fn soak_options(mut words: &[&str]) -> Result<SoakOptions, String> {
                 rest
             }
             _ => return Err(format!("`soak {}` is not understood", words.join(" "))),
+        };
+    }
+}
+
+fn bench_options(mut words: &[&str]) -> Result<BenchOptions, String> {
+    let mut options = BenchOptions::default();
+    loop {
+        words = match words {
+            [] => return Ok(options),
+            ["--quick", rest @ ..] => {
+                options.quick = true;
+                rest
+            }
+            ["--only", group, rest @ ..] => {
+                options.only = Some((*group).to_owned());
+                rest
+            }
+            _ => return Err(format!("`bench {}` is not understood", words.join(" "))),
         };
     }
 }
@@ -137,8 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn bench_takes_a_group() {
+        let expected = BenchOptions {
+            quick: true,
+            only: Some("server".into()),
+        };
+        assert_eq!(
+            parse_line("bench --only server --quick").unwrap(),
+            Command::Bench(expected)
+        );
+        assert!(parse_line("bench --only").is_err());
+    }
+
+    #[test]
     fn an_unknown_subcommand_is_an_error() {
-        for line in ["", "bench", "test fmt", "tidy now", "soak --sed 1"] {
+        for line in ["", "bench quick", "test fmt", "tidy now", "soak --sed 1"] {
             assert!(parse_line(line).is_err(), "{line}");
         }
     }

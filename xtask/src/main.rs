@@ -2,8 +2,10 @@
 //!
 //! Small on purpose: what this program needs to compile is what every run of CI waits for first.
 
+mod bench;
 mod cargo_output;
 mod cli;
+mod compare;
 mod process;
 mod report;
 mod setup;
@@ -49,6 +51,8 @@ fn run(command: Command) -> Result<bool> {
         }
         Command::Test { only } => Ok(report::conclude(&stages::run(&Workspace::find()?, &only))),
         Command::SetUp => setup::run().map(|()| true),
+        Command::Bench(options) => bench::run(&Workspace::find()?, &options).map(|()| true),
+        Command::Compare => compare::run(&Workspace::find()?),
         Command::Soak(options) => soak::run(&Workspace::find()?, &options),
         Command::Tidy => {
             let findings = tidy::check(&Workspace::find()?)?;

@@ -61,16 +61,35 @@ const TOOLS: [Tool; 8] = [
     },
 ];
 
+/// What `bench` starts besides; CI does without.
+const BENCH_TOOLS: [Tool; 2] = [
+    Tool {
+        name: "wrk",
+        found: || on_path("wrk"),
+        packages: &["wrk"],
+    },
+    Tool {
+        name: "valgrind",
+        found: || on_path("valgrind"),
+        packages: &["valgrind"],
+    },
+];
+
 /// Installs what is missing. The error names the packages, for a person who may install them.
 pub(crate) fn run() -> Result<()> {
     // Both are tried before either may fail: one run shows everything that is missing.
     let components = components();
-    programs()?;
+    programs(&TOOLS)?;
     components
 }
 
-fn programs() -> Result<()> {
-    let missing = missing();
+/// Installs what the benchmarks need beyond a compiler.
+pub(crate) fn bench() -> Result<()> {
+    programs(&BENCH_TOOLS)
+}
+
+fn programs(tools: &'static [Tool]) -> Result<()> {
+    let missing = missing(tools);
     if missing.is_empty() {
         report::say("set-up: no program is missing");
         return Ok(());
@@ -80,7 +99,7 @@ fn programs() -> Result<()> {
         .flat_map(|tool| tool.packages.iter().copied())
         .collect();
     install(&packages)?;
-    let still: Vec<&str> = self::missing().iter().map(|tool| tool.name).collect();
+    let still: Vec<&str> = self::missing(tools).iter().map(|tool| tool.name).collect();
     if still.is_empty() {
         return Ok(());
     }
@@ -101,8 +120,8 @@ fn components() -> Result<()> {
     Ok(())
 }
 
-fn missing() -> Vec<&'static Tool> {
-    TOOLS.iter().filter(|tool| !(tool.found)()).collect()
+fn missing(tools: &'static [Tool]) -> Vec<&'static Tool> {
+    tools.iter().filter(|tool| !(tool.found)()).collect()
 }
 
 fn install(packages: &[&str]) -> Result<()> {

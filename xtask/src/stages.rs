@@ -42,7 +42,7 @@ const fn after_build(name: &'static str, about: &'static str, run: Run) -> Stage
 }
 
 /// Cheap before dear: a wrong space is known after a minute.
-pub(crate) const STAGES: [Stage; 12] = [
+pub(crate) const STAGES: [Stage; 13] = [
     stage("set-up", "install what the tests need", set_up),
     stage("fmt", "formatting", prove::fmt),
     stage("tidy", "manifests, sources, licences, ids", prove::tidy_up),
@@ -51,6 +51,7 @@ pub(crate) const STAGES: [Stage; 12] = [
     after_build("tests", "all tests and doc tests", prove::tests),
     stage("examples", "the examples on their own", compile::examples),
     stage("features", "libraries, features off", compile::features),
+    stage("peers", "the benchmarks compile", compile::peers),
     stage("docs", "documentation, no warning", compile::docs),
     after_build("contract", "schemathesis over HTTP", prove::contract),
     stage("deny", "cargo-deny, if installed", prove::deny),

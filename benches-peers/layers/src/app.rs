@@ -25,6 +25,14 @@ impl App {
         Self { router, cookie }
     }
 
+    /// Begins one more session with the payload.
+    ///
+    /// # Panics
+    /// Where the layer does not give one.
+    pub async fn begin(&self) -> HeaderValue {
+        begin(&self.router).await
+    }
+
     /// The request of `case`.
     fn request(&self, case: Case) -> Request<Body> {
         let mut request = Request::new(Body::empty());
@@ -51,9 +59,6 @@ impl App {
 }
 
 /// Begins a session with the payload, and gives what the browser would send from then on.
-///
-/// # Panics
-/// Where the layer sets no cookie.
 async fn begin(router: &Router) -> HeaderValue {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = http::Uri::from_static("/begin");

@@ -10,5 +10,5 @@ mod under;
 
 pub use app::App;
 pub use case::Case;
-pub use payload::{COUNT, payload};
+pub use payload::{COUNT, PAYLOAD_BYTES, payload};
 pub use under::{Layer, NoOp};

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 /// The name of the value that is read and counted up.
 pub const COUNT: &str = "count";
 
+/// Bytes of the payload as one JSON object.
+pub const PAYLOAD_BYTES: usize = 190;
+
 /// Five names, 190 bytes as one JSON object.
 #[must_use]
 pub fn payload() -> [(&'static str, Value); 5] {
@@ -27,6 +30,6 @@ mod tests {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
-        assert_eq!(serde_json::to_string(&object).unwrap().len(), 190);
+        assert_eq!(serde_json::to_string(&object).unwrap().len(), PAYLOAD_BYTES);
     }
 }

@@ -64,6 +64,20 @@ pub(super) fn features(workspace: &Workspace) -> Result<Outcome> {
     )
 }
 
+/// The workspace of the benchmarks and of `compare`: that it still compiles, formatted and without a warning. Nothing of it
+/// runs in CI, where a figure would mean nothing.
+pub(super) fn peers(workspace: &Workspace) -> Result<Outcome> {
+    for words in ["fmt --all --check", "check --locked --workspace"] {
+        let mut command = cargo();
+        command
+            .args(words.split_whitespace())
+            .env_remove("CARGO_TARGET_DIR")
+            .current_dir(crate::bench::peers(workspace));
+        process::run(command)?;
+    }
+    Ok(Outcome::passed())
+}
+
 /// The libraries only: the server's binary has the library's name, and their pages would overwrite each other.
 pub(super) fn docs(workspace: &Workspace) -> Result<Outcome> {
     let mut command = cargo();
