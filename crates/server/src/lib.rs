@@ -16,3 +16,4 @@ pub mod openapi;
 pub mod router;
 pub mod serve;
 pub mod state;
+pub mod tls;

@@ -13,6 +13,7 @@ use crate::{
 };
 use cloakroom::Sessions;
 use cloakroom_core::store::DynRegistry;
+use http::HeaderValue;
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 /// The file in the data directory that holds the first password of `admin` until the first login.
@@ -25,6 +26,7 @@ pub struct AppState(Arc<Inner>);
 struct Inner {
     config: Config,
     public: WebOrigin,
+    hsts: Option<HeaderValue>,
     // Before the directory's lock, so that files are closed before another process may open them.
     keep: Keep,
     data_dir: Option<DataDir>,
@@ -68,9 +70,11 @@ impl AppState {
             data_dir.as_ref().map(|dir| dir.path().join(FIRST_PASSWORD)),
         );
         let origins = Origins::of(&config, &public);
+        let hsts = hsts(&config, &public);
         let state = Self(Arc::new(Inner {
             config,
             public,
+            hsts,
             api_keys,
             directory,
             origins,
@@ -96,6 +100,12 @@ impl AppState {
     #[must_use]
     pub fn public_origin(&self) -> &WebOrigin {
         &self.0.public
+    }
+
+    /// The value of `Strict-Transport-Security`, where the header is sent.
+    #[must_use]
+    pub fn hsts(&self) -> Option<&HeaderValue> {
+        self.0.hsts.as_ref()
     }
 
     /// The sessions.
@@ -189,6 +199,14 @@ impl AppState {
     pub fn shutdown(&self) -> &Shutdown {
         &self.0.shutdown
     }
+}
+
+/// OW-6, AV-3.4.1: only where browsers come by https, else the header is ignored. Never for this machine itself: the
+/// host `localhost` belongs to every other program on it, and browsers forget the header only after its time.
+fn hsts(config: &Config, public: &WebOrigin) -> Option<HeaderValue> {
+    let period = config.server.hsts.on()?;
+    let sent = public.is_https() && !public.is_loopback();
+    sent.then(|| HeaderValue::try_from(format!("max-age={}", period.get().as_secs())).ok())?
 }
 
 impl fmt::Debug for AppState {

@@ -41,6 +41,9 @@ pub(super) struct Global {
         env = "CLOAKROOM_API_KEY_FILE"
     )]
     pub(super) api_key_file: Option<PathBuf>,
+    /// Trust an https --server by the authorities in this PEM file alone [default: those of the system]
+    #[arg(long, global = true, value_name = "FILE", env = "CLOAKROOM_CA_FILE")]
+    pub(super) ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,6 +69,12 @@ pub(super) enum Command {
     Config(Config),
     /// Print the description of the API (OpenAPI 3.1)
     Openapi,
+    /// Print what a shell needs to complete this command line
+    #[cfg(feature = "completions")]
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
     /// Ask the running server whether it is ready
     Healthcheck {
         /// Where it listens, if it has no control.sock [default: server.listen]
@@ -82,6 +91,12 @@ pub(super) struct Serve {
     /// The address that browsers use, as in https://login.example.com
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Speak https, by this PEM file of a certificate chain
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<String>,
+    /// The PEM file of its private key
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
     /// Write nothing to disk at all
     #[arg(long)]
     ephemeral: bool,
@@ -196,6 +211,8 @@ impl Cli {
         if let Some(Command::Serve(serve)) = &self.command {
             add("--listen", "server.listen", &serve.listen);
             add("--public-url", "server.public_url", &serve.public_url);
+            add("--tls-cert", "server.tls.certificate", &serve.tls_cert);
+            add("--tls-key", "server.tls.key_file", &serve.tls_key);
             add(
                 "--ephemeral",
                 "server.ephemeral",

@@ -2,7 +2,11 @@
 //! a running server's `control.sock`, a server at `--server` with an API key, or a router in this process over the data
 //! directory that it opens itself.
 
-use super::{Failure, args::Global};
+use super::{
+    Failure,
+    args::Global,
+    client::{self, Trust},
+};
 use crate::{
     config::{Config, Secret, WebOrigin},
     http::Peer,
@@ -12,12 +16,9 @@ use crate::{
 use axum::{Router, body::Body};
 use http::{Method, Request, header};
 use serde_json::Value;
-use std::{fs::File, time::Duration};
+use std::fs::File;
 use tower::ServiceExt;
 use url::Url;
-
-/// How long a running server may take to answer a command.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// The longest answer that a command reads.
 const LONGEST_ANSWER: usize = 64 << 20;
@@ -50,7 +51,8 @@ impl Door {
         may_make: bool,
     ) -> Result<Self, Failure> {
         if let Some(server) = &global.server {
-            return Self::to_server(server, api_key(global)?);
+            let trust = Trust::Authorities(global.ca_file.as_deref());
+            return Self::to_server(server, api_key(global)?, trust);
         }
         if let Some(door) = Self::to_running(&config).await? {
             return Ok(door);
@@ -66,7 +68,12 @@ impl Door {
         Self::here(config).await
     }
 
-    pub(super) fn to_server(server: &str, key: Option<Secret>) -> Result<Self, Failure> {
+    /// `trust` counts where the address is https.
+    pub(super) fn to_server(
+        server: &str,
+        key: Option<Secret>,
+        trust: Trust<'_>,
+    ) -> Result<Self, Failure> {
         let wrong = |why: &str| {
             Failure::WrongUse(format!(
                 "--server: `{server}` {why}; write https://sessions.example.com"
@@ -83,7 +90,12 @@ impl Door {
             ));
         }
         base.set_path("/");
-        let client = client(reqwest::Client::builder())?;
+        let trust = if origin.is_https() {
+            trust
+        } else {
+            Trust::Plain
+        };
+        let client = client::build(reqwest::Client::builder(), trust)?;
         Ok(Self(Way::Http {
             client,
             base,
@@ -112,7 +124,7 @@ impl Door {
     }
 
     pub(super) fn to_socket(path: &std::path::Path, folder: Option<File>) -> Result<Self, Failure> {
-        let client = client(reqwest::Client::builder().unix_socket(path))?;
+        let client = client::build(reqwest::Client::builder().unix_socket(path), Trust::Plain)?;
         let base = Url::parse("http://localhost/").map_err(Failure::failed)?;
         Ok(Self(Way::Http {
             client,
@@ -192,16 +204,6 @@ fn unreadable() -> Failure {
     )
 }
 
-fn client(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Failure> {
-    // A redirect could carry the API key elsewhere.
-    builder
-        .timeout(LIMIT)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .map_err(Failure::failed)
-}
-
 fn api_key(global: &Global) -> Result<Option<Secret>, Failure> {
     let text = match &global.api_key_file {
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
@@ -229,17 +231,10 @@ async fn over_http(
     if let Some(body) = body {
         request = request.json(body);
     }
-    let told = |error: reqwest::Error| {
-        let mut source: &dyn std::error::Error = &error;
-        while let Some(inner) = source.source() {
-            source = inner;
-        }
-        Failure::Failed(format!("the server cannot be reached: {source}"))
-    };
-    let response = request.send().await.map_err(told)?;
+    let response = request.send().await.map_err(client::told)?;
     Ok((
         response.status(),
-        response.bytes().await.map_err(told)?.into(),
+        response.bytes().await.map_err(client::told)?.into(),
     ))
 }
 

@@ -36,6 +36,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         None | Some(Command::Serve(_)) => run_server(config::load(&flags)?, flags),
         Some(Command::CheckConfig { file }) => configuration::check(flags, file.as_deref(), out),
         Some(Command::Config(Config::Print)) => configuration::print(&config::load(&flags)?, out),
+        #[cfg(feature = "completions")]
+        Some(Command::Completions { shell }) => super::completions::print(*shell),
         Some(Command::Openapi) => out.document(&openapi::document()),
         Some(Command::Healthcheck { listen }) => {
             let loaded = config::load(&flags)?;
@@ -63,10 +65,16 @@ fn run(cli: &Cli) -> Result<(), Failure> {
 }
 
 fn run_server(loaded: Loaded, flags: Flags) -> Result<(), Failure> {
-    let runtime = Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::failed)?;
+    let runtime = match loaded.config.server.workers {
+        // One thread does it all: no stacks, queues and arenas for others.
+        Some(1) => Builder::new_current_thread().enable_all().build(),
+        Some(workers) => Builder::new_multi_thread()
+            .worker_threads(workers.into())
+            .enable_all()
+            .build(),
+        None => Builder::new_multi_thread().enable_all().build(),
+    };
+    let runtime = runtime.map_err(Failure::failed)?;
     let outcome = runtime
         .block_on(serve::run(loaded, flags))
         .map_err(Failure::Failed);

@@ -1,6 +1,6 @@
 //! `healthcheck`: exit status 0 where the server is ready.
 
-use super::{Door, Failure, args::Global, output::Output};
+use super::{Door, Failure, args::Global, client::Trust, output::Output};
 use crate::config::{Config, Listen};
 use http::Method;
 
@@ -13,23 +13,26 @@ pub(super) async fn check(
     out: Output,
 ) -> Result<(), Failure> {
     let door = match (&global.server, listen) {
-        (Some(server), _) => Door::to_server(server, None)?,
+        (Some(server), _) => {
+            let trust = Trust::Authorities(global.ca_file.as_deref());
+            Door::to_server(server, None, trust)?
+        }
         (None, Some(listen)) => {
             let listen = listen
                 .parse()
                 .map_err(|why| Failure::WrongUse(format!("--listen: {why}")))?;
-            to_listener(&listen)?
+            to_listener(&listen, config)?
         }
         (None, None) => match Door::to_running(config).await? {
             Some(door) => door,
-            None => to_listener(&config.server.listen)?,
+            None => to_listener(&config.server.listen, config)?,
         },
     };
     let answer = door.send(Method::GET, &["readyz"], &[], None).await?;
     out.answer(&answer, || "ready".to_owned())
 }
 
-fn to_listener(listen: &Listen) -> Result<Door, Failure> {
+fn to_listener(listen: &Listen, config: &Config) -> Result<Door, Failure> {
     match listen {
         Listen::Unix(path) => Door::to_socket(path, None),
         Listen::Tcp(address) => {
@@ -42,7 +45,12 @@ fn to_listener(listen: &Listen) -> Result<Door, Failure> {
                     std::net::Ipv6Addr::LOCALHOST.into()
                 });
             }
-            Door::to_server(&format!("http://{address}"), None)
+            let scheme = if config.server.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            };
+            Door::to_server(&format!("{scheme}://{address}"), None, Trust::Anybody)
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The command line.
 
 mod args;
+mod client;
+#[cfg(feature = "completions")]
+mod completions;
 mod configuration;
 mod door;
 mod entry;

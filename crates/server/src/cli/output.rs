@@ -31,7 +31,8 @@ impl Output {
     }
 }
 
-fn write(text: &str) -> Result<(), Failure> {
+/// A text as it is.
+pub(super) fn write(text: &str) -> Result<(), Failure> {
     writeln!(std::io::stdout().lock(), "{text}")
         .map_err(|error| Failure::Failed(format!("cannot write the answer: {error}")))
 }

@@ -33,10 +33,13 @@ pub fn default_cookie_name(secure: bool, has_domain: bool) -> &'static str {
 }
 
 impl Server {
-    /// Whether cookies are `Secure`: the public URL alone decides. Without one the server is on plain-http loopback.
+    /// Whether cookies are `Secure`: the public URL alone decides. Without one the listener does, which is https or on
+    /// plain-http loopback.
     #[must_use]
     pub fn cookies_are_secure(&self) -> bool {
-        self.public_url.as_ref().is_some_and(WebOrigin::is_https)
+        self.public_url
+            .as_ref()
+            .map_or(self.tls.is_some(), WebOrigin::is_https)
     }
 
     /// The origin that browsers see, given the port that was bound where none was configured.
@@ -46,13 +49,14 @@ impl Server {
             Listen::Tcp(address) => Some(*address),
             Listen::Unix(_) => None,
         };
+        let https = self.tls.is_some();
         match (&self.public_url, bound.or(configured)) {
             (Some(origin), _) => origin.clone(),
             (None, Some(std::net::SocketAddr::V6(address))) => {
-                WebOrigin::new(false, &format!("[{}]", address.ip()), address.port())
+                WebOrigin::new(https, &format!("[{}]", address.ip()), address.port())
             }
             (None, Some(address)) => {
-                WebOrigin::new(false, &address.ip().to_string(), address.port())
+                WebOrigin::new(https, &address.ip().to_string(), address.port())
             }
             (None, None) => WebOrigin::new(false, "localhost", 80),
         }
@@ -61,12 +65,8 @@ impl Server {
 
 impl Cookie {
     /// What is wrong: the field and why. `name` is the effective one.
-    pub(super) fn fault(
-        &self,
-        name: &str,
-        public: Option<&WebOrigin>,
-    ) -> Option<(&'static str, String)> {
-        let secure = public.is_some_and(WebOrigin::is_https);
+    pub(super) fn fault(&self, name: &str, server: &Server) -> Option<(&'static str, String)> {
+        let (public, secure) = (server.public_url.as_ref(), server.cookies_are_secure());
         let domain = self.domain.as_deref();
         self.path_fault()
             .map(|why| ("path", why))

@@ -17,7 +17,7 @@ const ALIASES: [(&str, &str); 7] = [
 ];
 
 /// What the command line reads itself.
-const NOT_CONFIGURATION: [&str; 4] = ["API_KEY", "API_KEY_FILE", "CONFIG", "SERVER"];
+const NOT_CONFIGURATION: [&str; 5] = ["API_KEY", "API_KEY_FILE", "CA_FILE", "CONFIG", "SERVER"];
 
 /// The configuration key that a variable sets: `Ok(None)` where the variable is none of ours.
 ///

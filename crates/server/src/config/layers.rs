@@ -66,10 +66,15 @@ impl Layers {
     }
 
     pub(super) fn remove(&mut self, key: &str) {
-        let Some((section, name)) = key.rsplit_once('.') else {
+        let Some((sections, name)) = key.rsplit_once('.') else {
             return;
         };
-        if let Some(Value::Table(table)) = self.values.get_mut(section) {
+        let mut parts = sections.split('.');
+        let first = parts.next().and_then(|first| self.values.get_mut(first));
+        let section = parts.try_fold(first, |value, part| {
+            Some(value?.as_table_mut()?.get_mut(part))
+        });
+        if let Some(Some(Value::Table(table))) = section {
             table.remove(name);
             self.places.remove(key);
             self.texts.remove(key);

@@ -10,7 +10,12 @@ use toml::Value;
 const DEFAULT_FILE: &str = "cloakroom.toml";
 
 /// Every secret `X`: `X_file` may stand in its place.
-const SECRETS: [&str; 3] = ["store.url", "bootstrap.api_key", "keys.secret"];
+const SECRETS: [&str; 4] = [
+    "store.url",
+    "bootstrap.api_key",
+    "keys.secret",
+    "server.tls.key",
+];
 
 /// What the command line says about the configuration: the flag, its key, its text.
 #[derive(Clone, Debug, Default)]

@@ -14,6 +14,7 @@ mod print;
 mod secret;
 mod sections;
 mod size;
+mod tls;
 mod validate;
 
 pub use access::{AccessRule, Allow};
@@ -28,3 +29,4 @@ pub use print::print;
 pub use secret::{Secret, StoreUrl};
 pub use sections::*;
 pub use size::Size;
+pub use tls::Tls;

@@ -1,6 +1,6 @@
 //! The sections of the configuration and their defaults. Why a default is what it is: `docs/defaults.md`.
 
-use super::{AccessRule, Listen, OffOr, Period, SameSite, Secret, Size, StoreUrl, WebOrigin};
+use super::{AccessRule, Listen, OffOr, Period, SameSite, Secret, Size, StoreUrl, Tls, WebOrigin};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{net::IpAddr, path::PathBuf};
@@ -65,6 +65,15 @@ pub struct Server {
     pub drain_timeout: Period,
     /// The most connections at a time; more wait in the system's queue.
     pub max_connections: u32,
+    /// For how long browsers shall come by https only (`Strict-Transport-Security`, RFC 6797). It is sent where the
+    /// public origin is https and not this machine itself.
+    pub hsts: OffOr<Period>,
+    /// Threads that carry requests; `None` takes one for each processor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<u16>,
+    /// `[server.tls]`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
 }
 
 /// Here a slash at the end is harmless, and many write it; in lists of origins it is refused (FM-4).
@@ -92,6 +101,9 @@ impl Default for Server {
             request_timeout: Period::seconds(30),
             drain_timeout: Period::seconds(25),
             max_connections: 16_384,
+            hsts: OffOr::On(Period::seconds(365 * 24 * 3600)),
+            workers: None,
+            tls: None,
         }
     }
 }

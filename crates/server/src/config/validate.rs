@@ -6,6 +6,9 @@ use std::ops::RangeInclusive;
 /// The longest life of a cookie that browsers accept (CK-5); no session needs more either.
 const LONGEST: Period = Period::seconds(400 * 24 * 3600);
 
+/// Two years, what the lists that browsers ship ask for.
+const LONGEST_HSTS: Period = Period::seconds(730 * 24 * 3600);
+
 /// Checks what the types could not.
 ///
 /// # Errors
@@ -15,7 +18,7 @@ pub(super) fn check(config: &Config, layers: &Layers) -> Result<(), ConfigError>
     ranges(config, layers)?;
     store(config, layers)?;
     let name = config.cookie.name.as_deref().unwrap_or_default();
-    if let Some((field, why)) = config.cookie.fault(name, config.server.public_url.as_ref()) {
+    if let Some((field, why)) = config.cookie.fault(name, &config.server) {
         return Err(layers.fail(&format!("cookie.{field}"), why));
     }
     for (i, rule) in config.access.iter().enumerate() {
@@ -33,10 +36,13 @@ pub(super) fn check(config: &Config, layers: &Layers) -> Result<(), ConfigError>
 
 fn server(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     let server = &config.server;
+    if let Some((key, why)) = server.tls_fault() {
+        return Err(layers.fail(key, why));
+    }
     match &server.public_url {
-        None if !server.listen.is_local() => {
+        None if !server.listen.is_local() && server.tls.is_none() => {
             let why = format!(
-                "`{}` is neither https nor loopback: set server.public_url, the https address that browsers use",
+                "`{}` is neither https nor loopback: set server.public_url, the https address that browsers use, or server.tls",
                 server.listen
             );
             return Err(layers.fail("server.listen", why));
@@ -109,10 +115,21 @@ fn base_path_fault(path: &str) -> Option<&'static str> {
 }
 
 fn ranges(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
-    let second = Period::seconds(1);
-    let hour = Period::seconds(3600);
-    let (server, session, argon2) = (&config.server, &config.session, &config.argon2);
-    let within = Ranges { layers };
+    server_ranges(config, &Ranges { layers })?;
+    session_ranges(config, &Ranges { layers })?;
+    let (argon2, within) = (&config.argon2, Ranges { layers });
+    // Below 7 MiB and 1 pass a stolen hash is cheap to guess (OWASP's weakest profile is 7 MiB with 5 passes).
+    within.check(
+        "argon2.memory",
+        argon2.memory,
+        Size::kib(7 * 1024)..=Size::kib(4 * 1024 * 1024),
+    )?;
+    within.check("argon2.iterations", argon2.iterations, 1..=100)?;
+    within.check("argon2.parallelism", argon2.parallelism, 1..=64)
+}
+
+fn server_ranges(config: &Config, within: &Ranges<'_>) -> Result<(), ConfigError> {
+    let (server, second, hour) = (&config.server, Period::seconds(1), Period::seconds(3600));
     within.check(
         "server.request_body_limit",
         server.request_body_limit,
@@ -139,6 +156,17 @@ fn ranges(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
         server.max_connections,
         1..=1_000_000,
     )?;
+    if let Some(hsts) = server.hsts.on() {
+        within.check("server.hsts", hsts, Period::seconds(0)..=LONGEST_HSTS)?;
+    }
+    if let Some(workers) = server.workers {
+        within.check("server.workers", workers, 1..=1024)?;
+    }
+    Ok(())
+}
+
+fn session_ranges(config: &Config, within: &Ranges<'_>) -> Result<(), ConfigError> {
+    let (session, second) = (&config.session, Period::seconds(1));
     within.check(
         "session.idle_timeout",
         session.idle_timeout,
@@ -169,15 +197,7 @@ fn ranges(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
         "session.data_limit",
         session.data_limit,
         Size::bytes(64)..=Size::kib(16 * 1024),
-    )?;
-    // Below 7 MiB and 1 pass a stolen hash is cheap to guess (OWASP's weakest profile is 7 MiB with 5 passes).
-    within.check(
-        "argon2.memory",
-        argon2.memory,
-        Size::kib(7 * 1024)..=Size::kib(4 * 1024 * 1024),
-    )?;
-    within.check("argon2.iterations", argon2.iterations, 1..=100)?;
-    within.check("argon2.parallelism", argon2.parallelism, 1..=64)
+    )
 }
 
 struct Ranges<'a> {

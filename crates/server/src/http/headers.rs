@@ -32,13 +32,10 @@ pub async fn security_headers(
     set_missing(headers, header::X_FRAME_OPTIONS, "DENY");
     // Not `no-referrer`: with that, browsers send `Origin: null` along with our own forms.
     set_missing(headers, header::REFERRER_POLICY, "same-origin");
-    // AV-3.4.1: only where browsers come by https, else the header is ignored or locks people out.
-    if state.config().server.cookies_are_secure() {
-        set_missing(
-            headers,
-            header::STRICT_TRANSPORT_SECURITY,
-            "max-age=31536000",
-        );
+    if let Some(value) = state.hsts() {
+        headers
+            .entry(header::STRICT_TRANSPORT_SECURITY)
+            .or_insert_with(|| value.clone());
     }
     response
 }

@@ -72,6 +72,10 @@ pub fn describe() {
         "Open connections on the configured listener."
     );
     metrics::describe_counter!(
+        "cloakroom_tls_handshakes_failed_total",
+        "TLS handshakes that came to nothing: too slow, plain http, nothing in common."
+    );
+    metrics::describe_counter!(
         "cloakroom_sessions_ended_total",
         "Sessions that this process saw ending, by cause."
     );

@@ -10,7 +10,7 @@ use hyper_util::{
     server::{conn::auto::Builder, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
@@ -56,12 +56,13 @@ impl Acceptor {
     /// connections that were cut off at the deadline is given back.
     pub(super) async fn run(self, mut stop: watch::Receiver<bool>, drain: Duration) -> usize {
         let open = GracefulShutdown::new();
+        let stopping = stop.clone();
         loop {
             tokio::select! {
                 // Draining wins over a queue of new connections.
                 biased;
                 _ = stop.wait_for(|stopping| *stopping) => break,
-                () = self.accept_one(&open) => {}
+                () = self.accept_one(&open, &stopping) => {}
             }
         }
         drop(self.listener);
@@ -71,7 +72,7 @@ impl Acceptor {
         }
     }
 
-    async fn accept_one(&self, open: &GracefulShutdown) {
+    async fn accept_one(&self, open: &GracefulShutdown, stopping: &watch::Receiver<bool>) {
         // At the cap further connections wait in the system's queue.
         let Ok(place) = Arc::clone(&self.free).acquire_owned().await else {
             return;
@@ -92,10 +93,22 @@ impl Acceptor {
                 request
             },
         ));
-        let stream = TokioIo::new(FirstBytes::new(stream, self.head_timeout));
-        let connection = open.watch(self.http.serve_connection(stream, service).into_owned());
+        let (tls, limit, watcher) = (self.listener.tls(), self.head_timeout, open.watcher());
+        let (http, mut stop) = (self.http.clone(), stopping.clone());
         tokio::spawn(async move {
+            // In its own task: a slow handshake holds up nobody else. A drain does not wait for one, as no request
+            // was sent yet.
+            let shaken = tokio::select! {
+                biased;
+                shaken = stream.secured(tls.as_deref(), limit) => shaken,
+                _ = stop.wait_for(|stopping| *stopping) => return,
+            };
+            let stream = match shaken {
+                Ok(stream) => TokioIo::new(FirstBytes::new(stream, limit)),
+                Err(error) => return handshake_failed(&error),
+            };
             metrics::gauge!("cloakroom_connections").increment(1.0);
+            let connection = watcher.watch(http.serve_connection(stream, service).into_owned());
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
@@ -103,6 +116,12 @@ impl Acceptor {
             drop(place);
         });
     }
+}
+
+/// Scanners cause these all day, so the log has them at `debug` only; the count is for alerts.
+fn handshake_failed(error: &io::Error) {
+    metrics::counter!("cloakroom_tls_handshakes_failed_total").increment(1);
+    tracing::debug!(%error, "a TLS handshake failed");
 }
 
 #[cfg(test)]

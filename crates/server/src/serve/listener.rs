@@ -1,13 +1,19 @@
 //! Where connections come from: TCP or a unix socket, behind one `accept`.
 
-use crate::{config::Listen, http::Peer};
+use crate::{
+    config::Listen,
+    http::Peer,
+    tls::{ServerTls, TlsStream},
+};
 use std::{
     fmt, io,
     net::SocketAddr,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -17,7 +23,7 @@ use tokio::{
 /// A bound listener. A unix socket's file is removed when it is dropped.
 #[derive(Debug)]
 pub(super) enum Listener {
-    Tcp(TcpListener),
+    Tcp(TcpListener, Option<Arc<ServerTls>>),
     Unix(UnixListener, SocketFile),
 }
 
@@ -31,13 +37,14 @@ impl Drop for SocketFile {
 }
 
 impl Listener {
-    /// Binds the address. A socket file that nobody answers at is left over from a killed process and is replaced.
-    pub(super) async fn bind(listen: &Listen) -> Result<Self, String> {
+    /// Binds the address, for https where there is a `tls`. A socket file that nobody answers at is left over from a
+    /// killed process and is replaced.
+    pub(super) async fn bind(listen: &Listen, tls: Option<Arc<ServerTls>>) -> Result<Self, String> {
         let told = |error: io::Error| format!("cannot listen on {listen}: {error}");
         match listen {
             Listen::Tcp(address) => TcpListener::bind(address)
                 .await
-                .map(Self::Tcp)
+                .map(|listener| Self::Tcp(listener, tls))
                 .map_err(told),
             Listen::Unix(path) => {
                 if is_socket(path) {
@@ -61,14 +68,22 @@ impl Listener {
     /// The TCP address with the port that was taken.
     pub(super) fn bound(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Tcp(listener, _) => listener.local_addr().ok(),
+            Self::Unix(..) => None,
+        }
+    }
+
+    /// What has to be done with its connections before HTTP.
+    pub(super) fn tls(&self) -> Option<Arc<ServerTls>> {
+        match self {
+            Self::Tcp(_, tls) => tls.clone(),
             Self::Unix(..) => None,
         }
     }
 
     pub(super) async fn accept(&self) -> io::Result<(Stream, Peer)> {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, _) => {
                 let (stream, address) = listener.accept().await?;
                 // Answers are written in one piece; waiting for more only delays them.
                 stream.set_nodelay(true)?;
@@ -87,17 +102,33 @@ impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self, self.bound()) {
             (Self::Unix(_, file), _) => write!(f, "unix:{}", file.0.display()),
-            (Self::Tcp(_), Some(address)) => write!(f, "http://{address}"),
-            (Self::Tcp(_), None) => f.write_str("tcp"),
+            (Self::Tcp(_, None), Some(address)) => write!(f, "http://{address}"),
+            (Self::Tcp(_, Some(_)), Some(address)) => write!(f, "https://{address}"),
+            (Self::Tcp(..), None) => f.write_str("tcp"),
         }
     }
 }
 
-/// A connection of either kind.
+/// A connection of any kind. One type for all, so that the HTTP server is compiled once.
 #[derive(Debug)]
 pub(super) enum Stream {
     Tcp(TcpStream),
+    Tls(Box<TlsStream>),
     Unix(UnixStream),
+}
+
+impl Stream {
+    /// Does the TLS handshake where the listener wants one.
+    pub(super) async fn secured(
+        self,
+        tls: Option<&ServerTls>,
+        limit: Duration,
+    ) -> io::Result<Self> {
+        match (self, tls) {
+            (Self::Tcp(stream), Some(tls)) => tls.handshake(stream, limit).await.map(Self::Tls),
+            (stream, _) => Ok(stream),
+        }
+    }
 }
 
 /// Calls the same method on whichever stream it is.
@@ -105,6 +136,7 @@ macro_rules! either {
     ($self:ident, $method:ident($($argument:expr),*)) => {
         match $self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Stream::Tls(stream) => Pin::new(stream).$method($($argument),*),
             Stream::Unix(stream) => Pin::new(stream).$method($($argument),*),
         }
     };

@@ -5,6 +5,7 @@ mod control;
 mod data_dir;
 mod first_bytes;
 mod listener;
+mod reload;
 mod run;
 mod shutdown;
 mod signals;

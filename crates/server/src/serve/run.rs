@@ -5,17 +5,19 @@ use super::{
     accept::Acceptor,
     control,
     listener::Listener,
+    reload,
     signals::{Signals, Wish},
     start_message,
 };
 use crate::{
-    config::{self, Flags, Loaded},
+    config::{Config, ConfigError, Flags, Loaded},
     jobs,
     observe::Logging,
     router,
     state::AppState,
+    tls::{Fault, Pair, ServerTls},
 };
-use std::{io::IsTerminal, time::Duration};
+use std::{io::IsTerminal, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
 /// Runs the server until a signal ends it.
@@ -27,14 +29,16 @@ pub async fn run(loaded: Loaded, flags: Flags) -> Result<(), String> {
     // Before anything that takes time: a signal during the start must not be lost.
     let mut signals =
         Signals::install().map_err(|error| format!("cannot handle signals: {error}"))?;
-    let config = loaded.config;
-    let server = config.server.clone();
+    let pair = loaded.tls().map_err(|error| error.to_string())?;
+    let server = loaded.config.server.clone();
     let data_dir = if server.ephemeral {
         None
     } else {
         Some(DataDir::open(&server.data_dir).map_err(|error| error.to_string())?)
     };
-    let listener = Listener::bind(&server.listen).await?;
+    let tls = pair.clone().map(secured).transpose()?;
+    let listener = Listener::bind(&server.listen, tls.clone()).await?;
+    let config = with_origin(loaded, pair.as_ref(), &listener)?;
     let state = AppState::open(config, data_dir, listener.bound()).await?;
     let control = state.data_dir().map(control::bind).transpose()?;
 
@@ -58,7 +62,7 @@ pub async fn run(loaded: Loaded, flags: Flags) -> Result<(), String> {
     tokio::spawn(metrics_upkeep(state.clone()));
 
     while signals.next().await == Wish::Reload {
-        reload(&logging, &flags);
+        reload::reload(&logging, tls.as_deref(), &flags);
     }
     tracing::info!("stopping: open requests may finish");
     state.health().start_draining();
@@ -67,6 +71,23 @@ pub async fn run(loaded: Loaded, flags: Flags) -> Result<(), String> {
         () = signals.stop_again() => Err("stopped at once by a second signal".to_owned()),
         outcome = close(acceptors, &state) => outcome,
     }
+}
+
+fn secured(pair: Pair) -> Result<Arc<ServerTls>, String> {
+    pair.log("the certificate in use");
+    let told = |fault: Fault| format!("server.tls.{}: {}", fault.field, fault.why);
+    ServerTls::new(pair).map(Arc::new).map_err(told)
+}
+
+/// The configuration with the public origin that follows from the certificate, where none is configured.
+fn with_origin(loaded: Loaded, pair: Option<&Pair>, listener: &Listener) -> Result<Config, String> {
+    let origin = pair.map(|pair| loaded.origin_by_certificate(pair, listener.bound()));
+    let origin = origin
+        .transpose()
+        .map_err(|error: ConfigError| error.to_string())?;
+    let mut config = loaded.config;
+    config.server.public_url = origin.or(config.server.public_url);
+    Ok(config)
 }
 
 async fn close(acceptors: JoinSet<usize>, state: &AppState) -> Result<(), String> {
@@ -80,21 +101,6 @@ async fn close(acceptors: JoinSet<usize>, state: &AppState) -> Result<(), String
     state.shutdown().run_hooks().await?;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// SIGHUP: the log level is read anew; everything else stays as it was at the start.
-fn reload(logging: &Logging, flags: &Flags) {
-    let done = config::load(flags)
-        .map_err(|error| error.to_string())
-        .and_then(|loaded| {
-            logging
-                .set_level(&loaded.config.log.level)
-                .map(|()| loaded.config.log.level)
-        });
-    match done {
-        Ok(level) => tracing::info!(level, "the log level was read anew"),
-        Err(why) => tracing::error!(why, "the configuration was not read anew"),
-    }
 }
 
 async fn metrics_upkeep(state: AppState) {

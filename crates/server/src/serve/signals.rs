@@ -1,4 +1,4 @@
-//! Signals: SIGTERM and SIGINT stop, a second one stops at once, SIGHUP reads the log level anew.
+//! Signals: SIGTERM and SIGINT stop, a second one stops at once, SIGHUP reads log level and certificate anew.
 
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};

@@ -3,6 +3,8 @@
 
 mod api;
 mod commands;
+#[cfg(feature = "completions")]
+mod completions;
 mod configuration;
 mod directory;
 mod e2e;
@@ -14,3 +16,5 @@ mod people;
 mod start;
 mod stop;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;
