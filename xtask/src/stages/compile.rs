@@ -52,7 +52,7 @@ pub(super) fn examples(workspace: &Workspace) -> Result<Outcome> {
     )
 }
 
-/// Two commands, because the other libraries turn core's features on.
+/// Three commands, because the other libraries turn core's features on.
 pub(super) fn features(workspace: &Workspace) -> Result<Outcome> {
     plain(
         workspace,
@@ -61,6 +61,11 @@ pub(super) fn features(workspace: &Workspace) -> Result<Outcome> {
     plain(
         workspace,
         "check --package cloakroom --package cloakroom-stores --no-default-features",
+    )?;
+    // The small server of docs/small-device.md.
+    plain(
+        workspace,
+        "check --package cloakroom-server --bins --no-default-features",
     )
 }
 

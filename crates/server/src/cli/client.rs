@@ -12,6 +12,10 @@ pub(super) enum Trust<'a> {
     /// Nothing: plain http, or a unix socket.
     Plain,
     /// A certificate that this system trusts, or where a file is given, one of its authorities and no other.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(dead_code, reason = "read where https is spoken")
+    )]
     Authorities(Option<&'a Path>),
     /// Any certificate. Only for a question without a secret whose answer is worth nothing to a liar: whether the
     /// server on this machine is ready, at an address that its certificate does not name.

@@ -14,6 +14,7 @@ use cloakroom_core::store::{
     DynRegistry, DynStore,
     memory::{Full, MemoryRegistry, MemoryStore},
 };
+#[cfg(feature = "embedded")]
 use cloakroom_stores::embedded::{EmbeddedStore, Options};
 use std::{error::Error, path::Path, sync::Arc};
 
@@ -112,10 +113,10 @@ fn places(config: &Config, data_dir: Option<&DataDir>) -> Result<Places, String>
         "memory" => in_memory(rest, data_dir),
         "embedded" => {
             let path = Path::new(rest);
-            let store = Arc::new(embedded(path)?);
+            let (store, registry) = embedded(path)?;
             Ok(Places {
-                store: DynStore::from_arc(Arc::clone(&store)),
-                registry: DynRegistry::from_arc(store),
+                store,
+                registry,
                 sessions_are: format!("on disk, in {}", path.display()),
                 people_are: format!("in the same store, {}", path.display()),
             })
@@ -140,7 +141,7 @@ fn in_memory(rest: &str, data_dir: Option<&DataDir>) -> Result<Places, String> {
         Some(data_dir) => {
             let path = data_dir.path().join("store");
             (
-                DynRegistry::new(embedded(&path)?),
+                embedded(&path)?.1,
                 format!("on disk, in {}", path.display()),
             )
         }
@@ -153,9 +154,24 @@ fn in_memory(rest: &str, data_dir: Option<&DataDir>) -> Result<Places, String> {
     })
 }
 
-fn embedded(path: &Path) -> Result<EmbeddedStore, String> {
-    EmbeddedStore::open(path, Options::default())
-        .map_err(|error| one_line(&format!("the store in {}", path.display()), &error))
+/// Sessions and registry in one database.
+#[cfg(feature = "embedded")]
+fn embedded(path: &Path) -> Result<(DynStore, DynRegistry), String> {
+    let store = EmbeddedStore::open(path, Options::default())
+        .map_err(|error| one_line(&format!("the store in {}", path.display()), &error))?;
+    let store = Arc::new(store);
+    Ok((
+        DynStore::from_arc(Arc::clone(&store)),
+        DynRegistry::from_arc(store),
+    ))
+}
+
+#[cfg(not(feature = "embedded"))]
+fn embedded(path: &Path) -> Result<(DynStore, DynRegistry), String> {
+    Err(format!(
+        "{} cannot be opened: this build has no `embedded:` store (feature `embedded`); run with --ephemeral",
+        path.display()
+    ))
 }
 
 fn memory(rest: &str) -> Result<MemoryStore, String> {

@@ -1,4 +1,4 @@
-//! In place of TLS in a build without the feature `tls`: the configuration says so, and nothing else can be reached.
+//! In place of TLS in a build without the feature `tls`: nothing can be made, so that nothing else is ever called.
 
 use super::Fault;
 use crate::config::Tls;
@@ -6,15 +6,20 @@ use std::{io, net::IpAddr, time::Duration};
 use tokio::net::TcpStream;
 
 /// There is none in this build.
-#[derive(Debug)]
-pub enum Pair {}
+#[derive(Clone, Debug)]
+pub struct Pair(());
 
 /// There is none in this build.
 #[derive(Debug)]
-pub enum ServerTls {}
+pub struct ServerTls(());
 
-/// No value of it is ever made.
+/// No connection ever becomes one.
 pub type TlsStream = TcpStream;
+
+fn absent() -> Fault {
+    let why = "this build has no TLS: it was made without the feature `tls`";
+    Fault::new("certificate", why)
+}
 
 impl Pair {
     /// Refuses.
@@ -22,57 +27,53 @@ impl Pair {
     /// # Errors
     /// Always: the error names the feature that is missing.
     pub fn read(_: &Tls) -> Result<Self, Fault> {
-        let why = "this build has no TLS: it was made without the feature `tls`";
-        Err(Fault::new("certificate", why))
+        Err(absent())
     }
 
-    /// Never called.
+    /// Nothing.
     #[must_use]
     pub fn host_for(&self, _: Option<IpAddr>) -> Option<String> {
-        match *self {}
+        None
     }
 
-    /// Never called.
+    /// Nothing.
     #[must_use]
     pub fn outlook(&self) -> String {
-        match *self {}
+        String::new()
     }
 
-    /// Never called.
-    pub fn log(&self, _: &'static str) {
-        match *self {}
-    }
+    /// Says nothing.
+    pub fn log(&self, _: &'static str) {}
 
-    /// Never called.
+    /// Never.
     #[must_use]
     pub fn has_expired(&self) -> bool {
-        match *self {}
+        false
     }
 }
 
 impl ServerTls {
-    /// Never called.
+    /// Refuses.
     ///
     /// # Errors
-    /// None.
-    pub fn new(pair: Pair) -> Result<Self, Fault> {
-        match pair {}
+    /// Always.
+    pub fn new(_: Pair) -> Result<Self, Fault> {
+        Err(absent())
     }
 
-    /// Never called.
+    /// Refuses.
     ///
     /// # Errors
-    /// None.
+    /// Always.
     pub fn replace(&self, _: Pair) -> Result<(), Fault> {
-        match *self {}
+        Err(absent())
     }
 
-    /// Never called.
+    /// Refuses.
     ///
     /// # Errors
-    /// None.
-    #[expect(clippy::unused_async, reason = "has the form of the one with TLS")]
+    /// Always.
     pub async fn handshake(&self, _: TcpStream, _: Duration) -> io::Result<Box<TlsStream>> {
-        match *self {}
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
