@@ -156,10 +156,25 @@ impl AppState {
         format!("{}{}", self.0.public, self.0.config.server.base_path)
     }
 
-    /// The login page, or one's own login form, that leads back to `return_to`.
+    /// The page of the public host that sends a signed-in person on to `place`, to a host with a cookie of its own too.
+    #[must_use]
+    pub fn continue_url(&self, place: &url::Url) -> String {
+        let place = form_urlencoded(place.as_str());
+        format!("{}/continue?return_to={place}", self.base_url())
+    }
+
+    /// The login page, or one's own login form, that leads back to `return_to`. One's own form can set the cookie of the
+    /// public host alone, so for other hosts it is given an address of the public host that carries the login on.
     #[must_use]
     pub fn login_url(&self, return_to: Option<&str>) -> String {
         let own = self.0.config.login.url.clone();
+        let onward = own.as_ref().and(return_to).and_then(|return_to| {
+            let place = self.0.origins.place(return_to)?;
+            let origin = WebOrigin::of(&place)?;
+            let is_apart = self.0.origins.is_apart(&origin);
+            is_apart.then(|| self.continue_url(&place))
+        });
+        let return_to = onward.as_deref().or(return_to);
         let page = own.or_else(|| url::Url::parse(&format!("{}/login", self.base_url())).ok());
         let Some(mut page) = page else {
             return self.base_url();
@@ -215,4 +230,9 @@ impl fmt::Debug for AppState {
             .field("config", &self.0.config)
             .finish_non_exhaustive()
     }
+}
+
+/// As it stands in a query.
+fn form_urlencoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

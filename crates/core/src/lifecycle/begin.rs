@@ -27,6 +27,8 @@ pub struct Begin {
     pub idle_timeout: Option<Duration>,
     /// Instead of the policy's absolute timeout; the hard cap still holds.
     pub absolute_timeout: Option<Duration>,
+    /// When the subject was proven, where that was earlier: a session that carries another one's login on.
+    pub proven_at: Option<Timestamp>,
     /// The store's revocation clock when the proof began (S-07): a login that races with a revocation loses.
     pub admitted: Epoch,
 }
@@ -58,7 +60,7 @@ pub fn begin(
         },
         acr: proof.and_then(|proof| proof.acr.clone()),
         amr: proof.map(|proof| proof.amr.clone()).unwrap_or_default(),
-        authenticated_at: proof.map(|_| now),
+        authenticated_at: proof.map(|_| what.proven_at.map_or(now, |at| at.min(now))),
         created_at: now,
         idle_timeout,
         absolute_deadline: now

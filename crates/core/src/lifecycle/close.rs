@@ -169,6 +169,7 @@ fn close_nothing(
         edits: draft.edits.clone(),
         idle_timeout: None,
         absolute_timeout: None,
+        proven_at: None,
         admitted: draft.admitted,
     };
     let (record, token) = begin(&what, policy, now, &random.0);

@@ -36,28 +36,14 @@ pub(super) async fn show(
         .unwrap_or_default();
     let place = state.origins().place(&ask.return_to);
     match client::person(&state, &headers).await {
-        Ok(Some((_, record))) if place.is_some() => {
-            match sign_in::send_on(&state, &record, place).await {
-                Ok(response) => response,
-                Err(error) => pages::unavailable(&state, &error),
-            }
+        Ok(Some(_)) if place.is_some() => sign_in::send_on(&state, place),
+        // One's own form, where one is configured.
+        Ok(_) if state.config().login.url.is_some() => {
+            pages::see_other(&state.login_url(place.as_ref().map(Url::as_str)))
         }
-        Ok(_) => match own_form(&state, place.as_ref()) {
-            Some(elsewhere) => pages::see_other(elsewhere.as_str()),
-            None => form(&state, StatusCode::OK, "", place.as_ref(), None),
-        },
+        Ok(_) => form(&state, StatusCode::OK, "", place.as_ref(), None),
         Err(error) => pages::unavailable(&state, &error),
     }
-}
-
-/// One's own login form, where one is configured.
-pub(super) fn own_form(state: &AppState, place: Option<&Url>) -> Option<Url> {
-    let mut own = state.config().login.url.clone()?;
-    if let Some(place) = place {
-        own.query_pairs_mut()
-            .append_pair("return_to", place.as_str());
-    }
-    Some(own)
 }
 
 fn form(
@@ -171,10 +157,7 @@ async fn signed_in(
         Err(error) => return pages::unavailable(state, &error),
     };
     tracing::info!(target: "audit", event = "login", session_id = %started.record.id, subject = proven.person.name.as_str(), "login");
-    let mut response = match sign_in::send_on(state, &started.record, place).await {
-        Ok(response) => response,
-        Err(error) => return pages::unavailable(state, &error),
-    };
+    let mut response = sign_in::send_on(state, place);
     sign_in::set_cookie(state, &mut response, &started);
     sign_in::set_device(state, &mut response, &proven.device);
     response

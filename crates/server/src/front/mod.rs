@@ -3,6 +3,7 @@
 mod account;
 mod auth_request;
 mod client;
+mod cookies;
 mod cross_host;
 mod forward_auth;
 mod identity;
@@ -32,7 +33,8 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/account", get(account::show))
         .route("/account/end", post(account::end_one))
         .route("/account/end-others", post(account::end_others))
-        .route("/callback", get(cross_host::redeem))
+        .route("/continue", get(cross_host::go_on))
+        .route("/callback", get(cross_host::arrive))
         .route("/style.css", get(pages::style))
         .layer(from_fn_with_state(state.clone(), same_site_only));
     // No such guard before these: proxies pass the browser's own Fetch Metadata on.

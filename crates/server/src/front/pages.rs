@@ -73,6 +73,18 @@ pub(super) fn message(state: &AppState, status: StatusCode, title: &str, text: &
     page(state, status, "message.html", context! { title, text })
 }
 
+/// The same, and one way on from there: its address and what it is called.
+pub(super) fn message_with_link(
+    state: &AppState,
+    status: StatusCode,
+    title: &str,
+    text: &str,
+    (link, link_text): (&str, &str),
+) -> Response {
+    let values = context! { title, text, link, link_text };
+    page(state, status, "message.html", values)
+}
+
 /// The page for a store that is out of reach: never one that looks like a logout.
 pub(super) fn unavailable(state: &AppState, error: &cloakroom::service::Error) -> Response {
     tracing::error!(%error, source = ?std::error::Error::source(error).map(ToString::to_string), "a page could not be answered");

@@ -14,7 +14,7 @@ pub struct Origins {
     allowed: Vec<WebOrigin>,
     hosts: Vec<String>,
     domain: Option<String>,
-    passing: [String; 3],
+    passing: [String; 4],
 }
 
 impl Origins {
@@ -30,7 +30,7 @@ impl Origins {
                 .filter_map(|rule| rule.host.clone())
                 .collect(),
             domain: config.cookie.domain.clone(),
-            passing: ["login", "logout", "callback"]
+            passing: ["login", "logout", "callback", "continue"]
                 .map(|page| format!("{}/{page}", config.server.base_path)),
         }
     }
@@ -94,7 +94,8 @@ mod tests {
             allowed: vec!["https://b.test".parse().unwrap()],
             hosts: vec!["*.c.test".into()],
             domain: None,
-            passing: ["login", "logout", "callback"].map(|page| format!("/_auth/{page}")),
+            passing: ["login", "logout", "callback", "continue"]
+                .map(|page| format!("/_auth/{page}")),
         }
     }
 
@@ -114,6 +115,7 @@ mod tests {
             "",
             "/_auth/login",
             "/_auth/callback?code=x",
+            "/_auth/continue?return_to=x",
             "x",
             "//evil.test/",
             "///evil.test",

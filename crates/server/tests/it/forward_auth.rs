@@ -1,6 +1,6 @@
 //! What proxies ask: `/auth-request` and `/forward-auth`.
 
-use super::people::{ADA, add_user, cookie, location, logged_in, server_with};
+use super::people::{ADA, add_user, location, logged_in, server_with};
 use super::support::Server;
 use reqwest::{Method, RequestBuilder, Response, header::COOKIE};
 
@@ -307,30 +307,6 @@ async fn access_rules_say_who_may() {
             .await,
         [200, 200]
     );
-}
-
-/// A login carried over to another host opens that host alone, and ends with the login that it came from.
-#[tokio::test]
-async fn a_carried_over_session_is_for_its_host_and_ends_with_its_login() {
-    let server = server_with(SITE).await;
-    let first = logged_in(&server, ADA).await;
-    let get = |path: String| server.client().get(server.url(&path));
-    let to_other = get("/login?return_to=https%3A%2F%2Fother.test%2Fx".to_owned());
-    let sent = to_other.header(COOKIE, &first).send().await.unwrap();
-    let callback = location(&sent).strip_prefix("https://other.test").unwrap();
-    let redeemed = get(callback.to_owned()).header("X-Forwarded-Host", "other.test");
-    let redeemed = redeemed.send().await.unwrap();
-    assert_eq!(location(&redeemed), "https://other.test/x");
-    let second = cookie(&redeemed);
-    let at = async |host, cookie| Question::new(&server, host, "/x").of(cookie).both().await;
-    assert_eq!(at("other.test", &second).await, [200, 200]);
-    assert_eq!(at("app.test", &second).await, [401, 401]);
-    let account = get("/account".to_owned()).header("X-Forwarded-Host", "app.test");
-    let account = account.header(COOKIE, &second).send().await.unwrap();
-    assert_eq!(account.status(), 303, "its account page is not shown there");
-    let out = server.client().post(server.url("/logout"));
-    out.header(COOKIE, &first).send().await.unwrap();
-    assert_eq!(at("other.test", &second).await, [401, 401]);
 }
 
 /// What no rule names, every signed-in person may; nobody else.

@@ -18,3 +18,4 @@ mod stop;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+mod two_hosts;

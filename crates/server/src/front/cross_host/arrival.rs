@@ -2,16 +2,18 @@
 
 use super::{
     HOST, PARENT,
+    browser::{BrowserSecret, KEPT_FOR},
     code::{Kept, take},
+    way,
 };
 use crate::{
-    front::{client, pages, sign_in},
+    front::{client, cookies::Own, pages, sign_in},
     http::Peer,
     state::AppState,
 };
 use axum::{Extension, extract::State, response::Response};
 use cloakroom::{
-    Proof,
+    Proof, Timestamp,
     service::{Cause, Error},
 };
 use cloakroom_core::{Edits, JsonText, lifecycle::Begin, record::Epoch};
@@ -22,37 +24,77 @@ use serde::Deserialize;
 struct Presented {
     #[serde(default)]
     code: String,
+    #[serde(default)]
+    return_to: String,
 }
 
-/// `GET /callback?code=…` on the other host: once, within 30 s.
-pub(in crate::front) async fn redeem(
+/// `GET /callback` on the other host, twice: with `return_to=…` it gives the browser its secret and sends it back to the
+/// public host; with `code=…`, once and within 30 s, it begins the session of this host.
+pub(in crate::front) async fn arrive(
     State(state): State<AppState>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     uri: http::Uri,
 ) -> Response {
-    let code = axum::extract::Query::<Presented>::try_from_uri(&uri)
-        .map(|query| query.0.code)
+    let presented = axum::extract::Query::<Presented>::try_from_uri(&uri)
+        .map(|query| query.0)
         .unwrap_or_default();
-    let spent = || {
-        let text = "The address was used before, is too old, or is meant for another host. Please open the page again.";
-        pages::message(
-            &state,
-            StatusCode::BAD_REQUEST,
-            "This login cannot be used",
-            text,
-        )
-    };
-    let kept = match take(&state, &code, &host_of(&state, &headers, peer)).await {
-        Ok(Some(kept)) => kept,
-        Ok(None) => return spent(),
-        Err(error) => return pages::unavailable(&state, &error),
-    };
-    match settle(&state, &headers, peer, &kept).await {
-        Ok(Some(response)) => response,
-        Ok(None) => spent(),
+    let host = host_of(&state, &headers, peer);
+    if presented.code.is_empty() {
+        return begin(&state, &headers, &host, &presented.return_to);
+    }
+    match redeem(&state, &headers, peer, &host, &presented.code).await {
+        Ok(response) => response,
         Err(error) => pages::unavailable(&state, &error),
     }
+}
+
+/// Gives the browser its secret. One that it has already stays: of several tabs that come at once each then finds the
+/// secret that its code is for.
+fn begin(state: &AppState, headers: &HeaderMap, host: &str, return_to: &str) -> Response {
+    let place = state.origins().place(return_to);
+    let here = place
+        .as_ref()
+        .filter(|place| way::apart(state, place).is_some_and(|apart| apart.host == host));
+    let Some(place) = here else {
+        return spent(state);
+    };
+    let secret = secret_of(state, headers)
+        .unwrap_or_else(|| BrowserSecret::from_bytes(rand::random::<[u8; 32]>()));
+    let mut response = pages::see_other(&way::to_continue(state, place, &secret.hash()));
+    Own::Arrival.set(state, &mut response, secret.expose(), KEPT_FOR);
+    response
+}
+
+fn secret_of(state: &AppState, headers: &HeaderMap) -> Option<BrowserSecret> {
+    Own::Arrival
+        .read(state, headers)
+        .and_then(|text| BrowserSecret::read(&text))
+}
+
+async fn redeem(
+    state: &AppState,
+    headers: &HeaderMap,
+    peer: Peer,
+    host: &str,
+    code: &str,
+) -> Result<Response, Error> {
+    let Some(kept) = take(state, code, host).await? else {
+        return Ok(spent(state));
+    };
+    let secret = secret_of(state, headers);
+    if secret.is_none_or(|secret| secret.hash() != kept.browser) {
+        tracing::warn!(target: "audit", event = "code_of_another_browser", began_with = %kept.parent, host, "a login was carried to a browser that did not ask for it, or that keeps no cookie");
+        return Ok(super::no_cookie(state, host));
+    }
+    let settled = settle(state, headers, peer, &kept).await?;
+    Ok(settled.unwrap_or_else(|| spent(state)))
+}
+
+fn spent(state: &AppState) -> Response {
+    let text = "The address was used before, is too old, or is meant for another host. Please open the page again.";
+    let title = "This login cannot be used";
+    pages::message(state, StatusCode::BAD_REQUEST, title, text)
 }
 
 /// The host that the browser asked, as a trusted proxy tells it.
@@ -96,7 +138,10 @@ async fn settle(
             amr: kept.amr.clone(),
         }),
         device: client::device(state, headers, peer),
+        app: parent.security.app.clone(),
         edits,
+        // The password is no fresher here than there (NI-7, AV-7.5.2).
+        proven_at: kept.proven_at.map(Timestamp::from_millis),
         // It lives no longer than the login that it comes from (NI-7).
         absolute_timeout: Some(parent.expires_at().since(sessions.now())),
         admitted: Epoch(kept.admitted),

@@ -1,5 +1,6 @@
 //! The code between hosts, as the registry keeps it.
 
+use super::browser::BrowserHash;
 use crate::state::AppState;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -21,9 +22,12 @@ const VALID: Duration = Duration::from_secs(30);
 pub(super) struct Kept {
     pub(super) host: String,
     pub(super) place: Url,
+    pub(super) browser: BrowserHash,
     pub(super) subject: Subject,
     pub(super) acr: Option<Box<str>>,
     pub(super) amr: Vec<Box<str>>,
+    /// When the subject was proven, in milliseconds.
+    pub(super) proven_at: Option<i64>,
     pub(super) admitted: u64,
     pub(super) parent: SessionId,
 }

@@ -1,84 +1,50 @@
-//! How a signed-in person gets to a place.
+//! The addresses between the public host, which keeps the login, and a host that does not see its cookie.
 
-use super::{
-    HOST,
-    code::{self, Kept},
-    parent_of,
-};
+use super::browser::BrowserHash;
 use crate::{config::WebOrigin, state::AppState};
-use cloakroom::{SessionId, service::Error};
-use cloakroom_core::{Record, Subject, store::Scope};
-use std::time::Duration;
 use url::Url;
 
-/// How a signed-in person gets to a place.
-pub(in crate::front) enum Way {
-    /// Directly: its host sees our cookie.
-    Direct,
-    /// By this address, which carries the login over.
-    By(Url),
-    /// Not at all: the browser does not keep the cookie of this host, and would go in a circle.
-    NoCookie(String),
+/// A host of ours that needs a cookie of its own.
+pub(in crate::front) struct Apart {
+    /// As its `Host` header names it.
+    pub(super) host: String,
+    callback: Url,
 }
 
-/// How many logins may be carried over to one host within [`CIRCLE`]: several tabs open at once, a circle goes on.
-const CARRIED_MAX: usize = 3;
-const CIRCLE: Duration = Duration::from_secs(10);
+/// The host of `place`, where it does not see the cookie of the public host.
+pub(in crate::front) fn apart(state: &AppState, place: &Url) -> Option<Apart> {
+    let origin = WebOrigin::of(place).filter(|origin| state.origins().is_apart(origin))?;
+    let mut callback = place.clone();
+    callback.set_path(&format!("{}/callback", state.config().server.base_path));
+    callback.set_query(None);
+    callback.set_fragment(None);
+    Some(Apart {
+        host: origin.authority(),
+        callback,
+    })
+}
 
-/// The way to `place` for the person of `record`.
-pub(in crate::front) async fn way_to(
-    state: &AppState,
-    record: &Record,
-    place: &Url,
-) -> Result<Way, Error> {
-    let Some(origin) = WebOrigin::of(place).filter(|origin| state.origins().is_apart(origin))
-    else {
-        return Ok(Way::Direct);
-    };
-    let Some(subject) = record.security.subject.clone() else {
-        return Ok(Way::Direct);
-    };
-    let (host, root) = (origin.authority(), parent_of(record).unwrap_or(record.id));
-    if carried_lately(state, &subject, root, &host).await? >= CARRIED_MAX {
-        return Ok(Way::NoCookie(host));
+impl Apart {
+    /// Where the browser gets its secret, before it comes back to the public host.
+    pub(in crate::front) fn to_begin(&self, place: &Url) -> Url {
+        let mut url = self.callback.clone();
+        url.query_pairs_mut()
+            .append_pair("return_to", place.as_str());
+        url
     }
-    let kept = Kept {
-        host,
-        place: place.clone(),
-        subject,
-        acr: record.security.acr.clone(),
-        amr: record.security.amr.clone(),
-        admitted: record.security.admitted.0,
-        parent: root,
-    };
-    let code = code::keep(state, &kept).await?;
-    let base = &state.config().server.base_path;
-    let Ok(mut callback) = Url::parse(&format!("{origin}{base}/callback")) else {
-        return Ok(Way::Direct);
-    };
-    callback.query_pairs_mut().append_pair("code", &code);
-    Ok(Way::By(callback))
+
+    /// Where the code becomes a session.
+    pub(super) fn to_redeem(&self, code: &str) -> Url {
+        let mut url = self.callback.clone();
+        url.query_pairs_mut().append_pair("code", code);
+        url
+    }
 }
 
-/// How many sessions of the family began on `host` just now.
-async fn carried_lately(
-    state: &AppState,
-    subject: &Subject,
-    root: SessionId,
-    host: &str,
-) -> Result<usize, Error> {
-    let sessions = state.sessions();
-    let scope = Scope::Subject {
-        app: None,
-        subject: subject.clone(),
-    };
-    let now = sessions.now();
-    let lately = |record: &Record| {
-        let on: Option<String> = record.data.read(HOST).ok().flatten();
-        parent_of(record) == Some(root)
-            && on.as_deref() == Some(host)
-            && now.since(record.security.created_at) < CIRCLE
-    };
-    let page = sessions.list(scope, None, 100).await?;
-    Ok(page.records.iter().filter(|record| lately(record)).count())
+/// Back to the public host, for a code that only the browser of `browser` can use.
+pub(super) fn to_continue(state: &AppState, place: &Url, browser: &BrowserHash) -> String {
+    let mut url = state.continue_url(place);
+    url.push_str("&browser=");
+    url.push_str(browser.as_str());
+    url
 }

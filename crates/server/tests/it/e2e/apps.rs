@@ -1,11 +1,15 @@
-//! The web applications behind the proxies. Nobody here wrote them.
+//! The web applications behind the proxies. Nobody here wrote them, but for the login form of the docs.
 
 use super::{
     ports,
     program::Program,
     site::{ADA, Plan, run},
 };
-use std::{fs, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 impl Plan {
     /// Python's reference WSGI server and its demonstration: a page with the request's environment. It takes
@@ -33,6 +37,19 @@ impl Plan {
         command.args(["-m", "http.server", "--bind", "127.0.0.1", "--directory"]);
         command.arg(root).arg(port.to_string());
         (port, self.start("files", command, port))
+    }
+
+    /// The login form of `docs/proxies`, with the key of a service.
+    pub(super) fn own_form(&self, key: &Path) -> (u16, Program) {
+        let port = ports::free();
+        let script =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/proxies/own-form.py");
+        let mut command = Command::new("python3");
+        command.arg(script).arg(port.to_string());
+        command.env("CLOAKROOM", format!("http://127.0.0.1:{}", self.cloakroom));
+        command.env("PUBLIC", format!("https://app1.test:{}", self.port));
+        command.env("KEY_FILE", key);
+        (port, self.start("own-form", command, port))
     }
 
     /// Fossil: a whole application, with a user of the same name and password as [`ADA`].

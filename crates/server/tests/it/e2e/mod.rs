@@ -9,6 +9,7 @@ mod caddy_domain;
 mod curl;
 mod headers;
 mod nginx;
+mod own_form;
 mod ports;
 mod program;
 mod site;

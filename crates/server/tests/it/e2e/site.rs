@@ -30,6 +30,9 @@ pub(super) const ADA: (&str, &str) = ("ada", "correct horse battery staple");
 /// Somebody else, as honest as any attacker with an account of his own.
 pub(super) const MALLORY: (&str, &str) = ("mallory", "mallory's own password 1");
 
+/// Whom the form of one's own knows.
+pub(super) const GRACE: (&str, &str) = ("grace", "a password of this form");
+
 /// The cookie where each host has its own.
 pub(super) const HOST_COOKIE: &str = "__Host-session";
 
@@ -55,7 +58,8 @@ pub(super) struct Plan {
     pub(super) folder: TempDir,
     /// Where browsers knock.
     pub(super) port: u16,
-    cloakroom: u16,
+    /// Where the server listens.
+    pub(super) cloakroom: u16,
 }
 
 impl Site {
@@ -100,6 +104,25 @@ impl Site {
     pub(super) async fn caddy_with_domain() -> Self {
         let domain = "[cookie]\ndomain = \"site.test\"\n";
         Self::behind_caddy(["app1.site.test", "app2.site.test"], domain, SHARED_COOKIE).await
+    }
+
+    /// On `app1.test` a login form of one's own, the one of `docs/proxies`, which knows [`GRACE`]; on `app2.test` files.
+    pub(super) async fn caddy_with_own_form() -> Self {
+        let plan = Plan::new();
+        let port = plan.port;
+        let config = plan.config(
+            "app1.test",
+            &format!(
+                "[login]\nurl = \"https://app1.test:{port}/mine/login\"\n\
+                 allowed_origins = [\"https://app2.test:{port}\"]\n\
+                 [[access]]\npath = \"/mine\"\nallow = \"public\"\n"
+            ),
+        );
+        let server = plan.serve(&config).await;
+        let key = server.setup().path().join(API_KEY_FILE);
+        let ((first, form), (second, files)) = (plan.own_form(&key), plan.files());
+        let proxy = plan.caddy(["app1.test", "app2.test"], [first, second], HOST_COOKIE);
+        plan.site(server, proxy, vec![form, files])
     }
 
     async fn behind_caddy(hosts: [&str; 2], more: &str, cookie: &str) -> Self {
