@@ -199,7 +199,7 @@ impl Default for Cookie {
 }
 
 /// `[login]`: who shows the login form and where a person may be sent afterwards.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Login {
     /// One's own login form in place of the built-in page; it calls `POST /v1/sessions`.
@@ -207,6 +207,18 @@ pub struct Login {
     pub url: Option<url::Url>,
     /// Origins besides the public one to which `return_to` may lead (FM-4: exact).
     pub allowed_origins: Vec<WebOrigin>,
+    /// Whoever proved himself longer ago types the password again before ending other sessions (AV-7.5.2).
+    pub reauthenticate_after: Period,
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self {
+            url: None,
+            allowed_origins: Vec::new(),
+            reauthenticate_after: Period::seconds(5 * 60),
+        }
+    }
 }
 
 /// `[proxy]`: whose `X-Forwarded-*` and `X-Original-*` headers are believed.

@@ -117,15 +117,7 @@ fn base_path_fault(path: &str) -> Option<&'static str> {
 fn ranges(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     server_ranges(config, &Ranges { layers })?;
     session_ranges(config, &Ranges { layers })?;
-    let (argon2, within) = (&config.argon2, Ranges { layers });
-    // Below 7 MiB and 1 pass a stolen hash is cheap to guess (OWASP's weakest profile is 7 MiB with 5 passes).
-    within.check(
-        "argon2.memory",
-        argon2.memory,
-        Size::kib(7 * 1024)..=Size::kib(4 * 1024 * 1024),
-    )?;
-    within.check("argon2.iterations", argon2.iterations, 1..=100)?;
-    within.check("argon2.parallelism", argon2.parallelism, 1..=64)
+    people(config, &Ranges { layers })
 }
 
 fn server_ranges(config: &Config, within: &Ranges<'_>) -> Result<(), ConfigError> {
@@ -198,6 +190,24 @@ fn session_ranges(config: &Config, within: &Ranges<'_>) -> Result<(), ConfigErro
         session.data_limit,
         Size::bytes(64)..=Size::kib(16 * 1024),
     )
+}
+
+/// What guards the directory's people.
+fn people(config: &Config, within: &Ranges<'_>) -> Result<(), ConfigError> {
+    let argon2 = &config.argon2;
+    within.check(
+        "login.reauthenticate_after",
+        config.login.reauthenticate_after,
+        Period::seconds(0)..=Period::seconds(24 * 3600),
+    )?;
+    // Below 7 MiB and 1 pass a stolen hash is cheap to guess (OWASP's weakest profile is 7 MiB with 5 passes).
+    within.check(
+        "argon2.memory",
+        argon2.memory,
+        Size::kib(7 * 1024)..=Size::kib(4 * 1024 * 1024),
+    )?;
+    within.check("argon2.iterations", argon2.iterations, 1..=100)?;
+    within.check("argon2.parallelism", argon2.parallelism, 1..=64)
 }
 
 struct Ranges<'a> {

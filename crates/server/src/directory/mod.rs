@@ -18,5 +18,6 @@ pub use devices::DeviceSecret;
 pub use error::Error;
 pub use first::FirstAdmin;
 pub use login::{Attempted, Proven};
+pub use password::{SHORTEST_CHOSEN, check_chosen};
 pub use people::{Added, Directory, NewPerson};
 pub use person::Person;

@@ -7,8 +7,11 @@ use super::Error;
 use rand::RngExt;
 use zeroize::Zeroizing;
 
-/// Bytes that a password must have.
+/// Bytes that a password must have which an operator sets.
 const SHORTEST: usize = 8;
+
+/// Characters that a password must have which a person chooses: it is the only factor (NIST SP 800-63B-4 3.1.1.2).
+pub const SHORTEST_CHOSEN: usize = 15;
 
 /// Bytes that a password may have: more would only make hashing slow.
 pub(super) const LONGEST: usize = 1024;
@@ -33,6 +36,18 @@ pub(super) fn check(name: &str, password: &str) -> Result<(), Error> {
         return Err(Error::Password(
             "the password is one character again and again",
         ));
+    }
+    Ok(())
+}
+
+/// Checks a new password that `name` chooses: as any other, and at least [`SHORTEST_CHOSEN`] characters long.
+///
+/// # Errors
+/// [`Error::Password`].
+pub fn check_chosen(name: &str, password: &str) -> Result<(), Error> {
+    check(name, password)?;
+    if password.chars().count() < SHORTEST_CHOSEN {
+        return Err(Error::Password("a password has at least 15 characters"));
     }
     Ok(())
 }
@@ -68,6 +83,21 @@ mod tests {
             &"ab".repeat(513),
         ] {
             assert!(check("somebody.else", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn whoever_chooses_needs_15_characters_of_any_kind() {
+        for good in ["correct horse b", "àéééééééééééééé", "123456789012345"] {
+            assert!(check_chosen("alice", good).is_ok(), "{good}");
+        }
+        for bad in [
+            "correct horse ",
+            "àééééééééééééé",
+            "1234567",
+            "aaaaaaaaaaaaaaa",
+        ] {
+            assert!(check_chosen("alice", bad).is_err(), "{bad}");
         }
     }
 

@@ -1,9 +1,12 @@
 //! `/account`: the person's own sessions and devices.
 
-use super::{client, cross_host, pages};
-use crate::{api, state::AppState};
+use super::{
+    client, cross_host, pages,
+    reproof::{Asking, Deed},
+};
+use crate::{api, http::Peer, state::AppState};
 use axum::{
-    Form,
+    Extension, Form,
     extract::{State, rejection::FormRejection},
     response::Response,
 };
@@ -13,6 +16,7 @@ use http::{HeaderMap, StatusCode};
 use minijinja::{Value, context};
 use serde::Deserialize;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// The most sessions that the page shows.
 const SHOWN: usize = 100;
@@ -25,7 +29,7 @@ pub(super) async fn home(State(state): State<AppState>) -> Response {
 }
 
 /// The signed-in person, or the answer that asks for a login.
-async fn person(state: &AppState, headers: &HeaderMap) -> Result<Person, Box<Response>> {
+pub(super) async fn person(state: &AppState, headers: &HeaderMap) -> Result<Person, Box<Response>> {
     let found = client::person(state, headers).await;
     let found = found.map_err(|error| Box::new(pages::unavailable(state, &error)))?;
     found.ok_or_else(|| {
@@ -39,7 +43,11 @@ fn scope(subject: Subject) -> Scope {
 }
 
 /// The page.
-pub(super) async fn show(State(state): State<AppState>, headers: HeaderMap) -> Response {
+pub(super) async fn show(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    uri: http::Uri,
+) -> Response {
     let (subject, own) = match person(&state, &headers).await {
         Ok(person) => person,
         Err(response) => return *response,
@@ -63,7 +71,15 @@ pub(super) async fn show(State(state): State<AppState>, headers: HeaderMap) -> R
         .iter()
         .map(|record| row(&state, record, own.id))
         .collect();
-    let values = context! { subject => subject.as_str(), sessions };
+    let done = match uri.query() {
+        Some("done=password") => "Your password is changed, and all other sessions have ended.",
+        Some("done=ended") => "Signed out.",
+        _ => "",
+    };
+    // Of a form of one's own, or of services, the password is not kept here.
+    let has_password = state.config().login.url.is_none()
+        && matches!(state.directory().get(subject.as_str()).await, Ok(Some(_)));
+    let values = context! { subject => subject.as_str(), sessions, done, has_password };
     pages::page(&state, StatusCode::OK, "account.html", values)
 }
 
@@ -84,26 +100,24 @@ fn row(state: &AppState, record: &Record, own: SessionId) -> Value {
     }
 }
 
-/// Which session to end.
-#[derive(Deserialize)]
-pub(super) struct Which {
+/// What the forms send.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Typed {
     session_id: String,
+    /// Only from the page that asks for it.
+    password: Zeroizing<String>,
 }
 
 /// `POST /account/end`: ends one of the person's own sessions.
 pub(super) async fn end_one(
     State(state): State<AppState>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    which: Result<Form<Which>, FormRejection>,
+    typed: Result<Form<Typed>, FormRejection>,
 ) -> Response {
-    let (subject, _) = match person(&state, &headers).await {
-        Ok(person) => person,
-        Err(response) => return *response,
-    };
-    let id = which
-        .ok()
-        .and_then(|Form(which)| which.session_id.parse::<SessionId>().ok());
-    let Some(id) = id else {
+    let typed = typed.map(|Form(typed)| typed).unwrap_or_default();
+    let Ok(id) = typed.session_id.parse::<SessionId>() else {
         return pages::message(
             &state,
             StatusCode::BAD_REQUEST,
@@ -111,10 +125,13 @@ pub(super) async fn end_one(
             "Please go back and try again.",
         );
     };
-    match end_own(&state, &subject, id).await {
-        Ok(()) => back(&state),
-        Err(error) => pages::unavailable(&state, &error),
-    }
+    let deed = Deed {
+        action: "/account/end",
+        session_id: Some(&typed.session_id),
+        called: "Sign out of the other session",
+    };
+    let what = async |subject: &Subject, _: SessionId| end_own(&state, subject, id).await;
+    after_proof(&state, peer, &headers, &deed, typed.password, what).await
 }
 
 async fn end_own(state: &AppState, subject: &Subject, id: SessionId) -> Result<(), Error> {
@@ -131,24 +148,56 @@ async fn end_own(state: &AppState, subject: &Subject, id: SessionId) -> Result<(
 }
 
 /// `POST /account/end-others`: ends all of the person's sessions but this one.
-pub(super) async fn end_others(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    let (subject, own) = match person(&state, &headers).await {
+pub(super) async fn end_others(
+    State(state): State<AppState>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    typed: Result<Form<Typed>, FormRejection>,
+) -> Response {
+    let typed = typed.map(|Form(typed)| typed).unwrap_or_default();
+    let deed = Deed {
+        action: "/account/end-others",
+        session_id: None,
+        called: "Sign out of all other sessions",
+    };
+    let what = async |subject: &Subject, own: SessionId| {
+        let revoked = state
+            .sessions()
+            .revoke_all(scope(subject.clone()), Some(own))
+            .await?;
+        tracing::info!(target: "audit", event = "others_ended", subject = subject.as_str(), count = revoked.count, "sessions");
+        Ok(())
+    };
+    after_proof(&state, peer, &headers, &deed, typed.password, what).await
+}
+
+/// Does what the person asked for, once the last proof is recent (AV-7.5.2), and leads back to the account.
+async fn after_proof(
+    state: &AppState,
+    peer: Peer,
+    headers: &HeaderMap,
+    deed: &Deed<'_>,
+    password: Zeroizing<String>,
+    what: impl AsyncFnOnce(&Subject, SessionId) -> Result<(), Error>,
+) -> Response {
+    let (subject, own) = match person(state, headers).await {
         Ok(person) => person,
         Err(response) => return *response,
     };
-    match state
-        .sessions()
-        .revoke_all(scope(subject.clone()), Some(own.id))
-        .await
-    {
-        Ok(revoked) => {
-            tracing::info!(target: "audit", event = "others_ended", subject = subject.as_str(), count = revoked.count, "sessions");
-            back(&state)
-        }
-        Err(error) => pages::unavailable(&state, &error),
-    }
-}
-
-fn back(state: &AppState) -> Response {
-    pages::see_other(&format!("{}/account", state.base_url()))
+    let asking = Asking {
+        state,
+        headers,
+        peer,
+        subject: &subject,
+        own: &own,
+    };
+    let may = match asking.before(deed, password).await {
+        Ok(may) => may,
+        Err(response) => return *response,
+    };
+    let response = match what(&subject, own.id).await {
+        Ok(()) => pages::see_other(&format!("{}/account?done=ended", state.base_url())),
+        Err(error) => pages::unavailable(state, &error),
+    };
+    may.hand_out(state, response)
 }

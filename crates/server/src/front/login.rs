@@ -3,13 +3,13 @@
 use super::{client, pages, sign_in};
 use crate::{
     directory::{Attempted, Network, Proven},
-    http::{Peer, Problem},
+    http::Peer,
     state::AppState,
 };
 use axum::{
     Extension, Form,
     extract::{State, rejection::FormRejection},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use cloakroom::Proof;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -124,7 +124,7 @@ pub(super) async fn submit(
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             return response;
         }
-        Err(error) => return Problem::from(error).into_response(),
+        Err(error) => return pages::directory_failed(&state, error),
     };
     signed_in(&state, &headers, peer, *proven, place, admitted).await
 }

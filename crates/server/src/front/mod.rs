@@ -10,6 +10,8 @@ mod identity;
 mod login;
 mod logout;
 mod pages;
+mod password;
+mod reproof;
 mod sign_in;
 
 use crate::state::AppState;
@@ -33,6 +35,10 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/account", get(account::show))
         .route("/account/end", post(account::end_one))
         .route("/account/end-others", post(account::end_others))
+        .route(
+            "/account/password",
+            get(password::show).post(password::submit),
+        )
         .route("/continue", get(cross_host::go_on))
         .route("/callback", get(cross_host::arrive))
         .route("/style.css", get(pages::style))

@@ -1,6 +1,10 @@
 //! The pages: templates in the binary, no script, one style sheet.
 
-use crate::{http::no_store, state::AppState};
+use crate::{
+    directory,
+    http::{Problem, no_store},
+    state::AppState,
+};
 use axum::{
     extract::State,
     response::{Html, IntoResponse, Response},
@@ -23,6 +27,11 @@ impl Default for Pages {
             ("base.html", include_str!("../../templates/base.html")),
             ("login.html", include_str!("../../templates/login.html")),
             ("account.html", include_str!("../../templates/account.html")),
+            ("confirm.html", include_str!("../../templates/confirm.html")),
+            (
+                "password.html",
+                include_str!("../../templates/password.html"),
+            ),
             ("message.html", include_str!("../../templates/message.html")),
         ] {
             // A template that cannot be read fails in the test below, and its page answers 500.
@@ -100,6 +109,26 @@ pub(super) fn unavailable(state: &AppState, error: &cloakroom::service::Error) -
     response
 }
 
+/// The page for what kept the directory from deciding.
+pub(super) fn directory_failed(state: &AppState, error: directory::Error) -> Response {
+    match error {
+        directory::Error::Busy => {
+            let text = "Too many people are logging in at this moment. Please try again.";
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let mut response = message(state, status, "Please wait a moment", text);
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        }
+        error => {
+            let answer = Problem::from(error).into_response();
+            let status = answer.status();
+            let text = "The server could not do that. Please try again later.";
+            message(state, status, "That did not work", text)
+        }
+    }
+}
+
 /// `GET /style.css`
 pub(super) async fn style(State(_): State<AppState>) -> Response {
     let kind = (header::CONTENT_TYPE, "text/css; charset=utf-8");
@@ -131,8 +160,14 @@ mod tests {
     #[test]
     fn every_template_can_be_read_and_escapes() {
         let pages = Pages::default();
-        for name in ["login.html", "account.html", "message.html"] {
-            let values = context! { title => "<b>", text => "<b>", username => "\"><b>", return_to => "\"><b>", base => "" };
+        for name in [
+            "login.html",
+            "account.html",
+            "confirm.html",
+            "password.html",
+            "message.html",
+        ] {
+            let values = context! { title => "<b>", text => "<b>", username => "\"><b>", return_to => "\"><b>", subject => "<b>", called => "<b>", session_id => "\"><b>", wrong => "<b>", done => "<b>", link => "\"><b>", base => "" };
             let text = pages.0.get_template(name).unwrap().render(values).unwrap();
             assert!(!text.contains("<b>"), "{name}: {text}");
         }

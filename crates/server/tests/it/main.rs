@@ -1,6 +1,7 @@
 //! Tests that start the real binary.
 #![expect(clippy::unwrap_used, reason = "a test fails where its set-up does")]
 
+mod account;
 mod api;
 mod commands;
 #[cfg(feature = "completions")]

@@ -2,6 +2,7 @@
 //! here wrote, driven by real Chromium and curl. A person logs in once and stays logged in.
 
 mod access;
+mod account;
 mod apps;
 mod browser;
 mod caddy;
