@@ -2,38 +2,28 @@
 
 use crate::record::DecodeError;
 
-/// Least width of a number that is changed in place.
-const PAD: usize = 4;
-
 pub(super) struct Writer(pub(super) Vec<u8>);
 
 impl Writer {
     /// LEB128.
-    pub(super) fn uint(&mut self, value: u64) {
-        self.padded(value, 1);
-    }
-
-    /// LEB128 of at least four bytes, so that it can grow to 2^28 where it stands.
-    pub(super) fn counter(&mut self, value: u64) {
-        self.padded(value, PAD);
-    }
-
-    fn padded(&mut self, mut value: u64, least: usize) {
-        for width in 1.. {
-            let low = (value & 0x7f) as u8;
+    pub(super) fn uint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
             value >>= 7;
-            if value == 0 && width >= least {
-                self.0.push(low);
-                return;
-            }
-            self.0.push(low | 0x80);
         }
+        self.0.push(value as u8);
+    }
+
+    /// A length of time in milliseconds, below 2^60 in either direction; whole seconds, as most are, take a byte less.
+    pub(super) fn span(&mut self, millis: i64) {
+        let whole = millis % 1000 == 0;
+        let value = if whole { millis / 1000 } else { millis };
+        self.uint(zigzag(value) << 1 | u64::from(whole));
     }
 
     /// A distance in either direction; near ones are short.
     pub(super) fn delta(&mut self, value: i64, from: i64) {
-        let value = value.wrapping_sub(from);
-        self.uint(((value << 1) ^ (value >> 63)) as u64);
+        self.uint(zigzag(value.wrapping_sub(from)));
     }
 
     pub(super) fn bytes(&mut self, value: &[u8]) {
@@ -44,6 +34,14 @@ impl Writer {
         self.uint(value.len() as u64);
         self.bytes(value.as_bytes());
     }
+}
+
+const fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+const fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 #[derive(Clone, Copy)]
@@ -75,8 +73,13 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn delta(&mut self, from: i64) -> Result<i64, DecodeError> {
+        Ok(unzigzag(self.uint()?).wrapping_add(from))
+    }
+
+    pub(super) fn span(&mut self) -> Result<i64, DecodeError> {
         let value = self.uint()?;
-        Ok(((value >> 1) as i64 ^ -((value & 1) as i64)).wrapping_add(from))
+        let unit = if value & 1 == 1 { 1000 } else { 1 };
+        Ok(unzigzag(value >> 1).wrapping_mul(unit))
     }
 
     pub(super) fn len(&mut self) -> Result<usize, DecodeError> {

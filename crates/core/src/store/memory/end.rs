@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::account::{Short, block};
+use super::account::{Needs, Short};
 use super::packed::{Head, pack};
-use super::slab::Slot;
-use super::state::{State, Tried, evictable, over};
+use super::slot::{Content, Slot};
+use super::state::{State, Tried, over};
 use crate::record::Epoch;
-use crate::store::{Deleted, Revoked, Scope, StoreError, Swept, SweptSession};
+use crate::store::{Deleted, Revoked, Scope, StoreError, Swept};
 use crate::subject::Subject;
 use crate::time::Timestamp;
 use crate::token::SessionId;
@@ -21,9 +21,9 @@ const STEPS: usize = 8;
 
 impl State {
     pub(super) fn delete(&self, id: SessionId) -> Result<Deleted, StoreError> {
-        match self.end(id, |_| true) {
+        match self.end(id, |slot| Some(slot.record())) {
             None => Ok(Deleted::Absent),
-            Some(slot) => Ok(Deleted::Done(Arc::new(slot.record()?))),
+            Some(record) => Ok(Deleted::Done(Arc::new(record?))),
         }
     }
 
@@ -32,14 +32,9 @@ impl State {
         let mut steps = limit.saturating_mul(STEPS).saturating_add(64);
         let mut removed = Vec::new();
         while removed.len() < limit
-            && let Some(slot) = self.clear_one(now, &mut steps)
+            && let Some(swept) = self.clear_one(now, &mut steps)
         {
-            let record = slot.record().ok();
-            removed.push(SweptSession {
-                id: slot.id,
-                subject: record.and_then(|record| record.security.subject),
-                deadline: slot.deadline(),
-            });
+            removed.push(swept);
         }
         self.forget_replays(now, limit);
         self.not_before.write().forget(&self.account, now);
@@ -57,7 +52,11 @@ impl State {
     ) -> Result<Revoked, StoreError> {
         let bytes = self.not_before.read().needs(scope);
         // Without room it is carried out all the same; see [`super::not_before`].
-        let _ = self.make_room(Short { bytes, sessions: 0 }, except, now);
+        let short = Short {
+            needs: Needs::of_bytes(bytes),
+            ..Short::default()
+        };
+        while !self.account.fits(short) && self.make_room(short, except, now).is_ok() {}
         let (epoch, ids) = match scope {
             Scope::Subject { subject, .. } => self.revoke_subject(scope, subject, except, now),
             Scope::Everything | Scope::App(_) => self.revoke_many(scope, except, now),
@@ -78,16 +77,20 @@ impl State {
     ) -> (Epoch, Vec<SessionId>) {
         let owner = self.owner(Some(subject));
         let mut held = self.index(owner, 0);
-        let mut ids: Vec<_> = match held.of(owner) {
-            Some(index) => index.of(owner).collect(),
-            None => Vec::new(),
-        };
+        let places = held
+            .of(owner)
+            .map_or_else(Vec::new, |index| index.of(owner));
+        let mut ids = Vec::new();
+        for place in places {
+            let shard = self.cell_of(place).lock();
+            ids.extend(shard.at(place).map(|at| shard.slot(at).id()));
+        }
         // The spared one last: what the others leave is room for it.
         ids.sort_unstable_by_key(|id| Some(*id) == except);
         let epoch = self.raise(scope, now);
         ids.retain(|id| {
             let spared = Some(*id) == except && self.readmit(*id, scope, epoch, now);
-            let wanted = |slot: &Slot| revokes(scope, epoch, now, slot);
+            let wanted = |slot: &Slot<'_>| revokes(scope, epoch, now, slot).then_some(());
             // Under the lock of its subject a session does not change hands, so one try is enough.
             !spared && matches!(self.take(*id, &mut held, wanted), Tried::Done(Some(_)))
         });
@@ -101,20 +104,14 @@ impl State {
         now: Timestamp,
     ) -> (Epoch, Vec<SessionId>) {
         let epoch = self.raise(scope, now);
-        let wanted = |slot: &Slot| revokes(scope, epoch, now, slot);
-        let mut ended = Vec::new();
-        for cell in &self.cells {
-            let found: Vec<_> = {
-                let shard = cell.lock();
-                let slots = shard.slots().filter(|slot| wanted(slot));
-                slots.map(|slot| slot.id).collect()
-            };
-            ended.extend(found.into_iter().filter(|id| {
-                let spared = Some(*id) == except && self.readmit(*id, scope, epoch, now);
-                !spared && self.end(*id, wanted).is_some()
-            }));
-        }
-        (epoch, ended)
+        let wanted = |slot: &Slot<'_>| revokes(scope, epoch, now, slot).then_some(());
+        let mut ids = Vec::new();
+        self.scan(|slot| ids.extend(wanted(&slot).map(|()| slot.id())));
+        ids.retain(|id| {
+            let spared = Some(*id) == except && self.readmit(*id, scope, epoch, now);
+            !spared && self.end(*id, wanted).is_some()
+        });
+        (epoch, ids)
     }
 
     /// Raises the revocation clock for `scope`.
@@ -129,12 +126,9 @@ impl State {
     fn readmit(&self, id: SessionId, scope: &Scope, epoch: Epoch, now: Timestamp) -> bool {
         let mut shard = self.cell(id).lock();
         let found = shard.find(id);
-        let Some(at) = found.filter(|at| revokes(scope, epoch, now, shard.slot(*at))) else {
+        let Some(at) = found.filter(|at| revokes(scope, epoch, now, &shard.slot(*at))) else {
             return false;
         };
-        if shard.slot_mut(at).readmit(epoch).unwrap_or(false) {
-            return true;
-        }
         let Ok(mut record) = shard.slot(at).record() else {
             return false;
         };
@@ -143,22 +137,18 @@ impl State {
         record.security.admitted = epoch;
         // It covered the block as it was.
         record.security_mac = None;
-        let (bytes, slot) = (pack(&record), shard.slot(at));
-        let (old, owner) = (block(slot.bytes.len()), slot.owner);
-        if !self.account.charge(block(bytes.len()).saturating_sub(old)) {
-            return false;
-        }
-        if owner == 0 {
-            self.account.anonymous_went(evictable(&slot.bytes));
-            self.account.anonymous_came(evictable(&bytes));
-        }
-        shard.replace(&self.account, at, bytes, owner);
-        true
+        let content = Content {
+            id,
+            anonymous: record.security.subject.is_none(),
+            stamp: self.stamp(),
+            packed: &pack(&record),
+        };
+        shard.replace(&self.account, at, &content).is_ok()
     }
 }
 
 /// Whether a revocation of `scope` at `epoch` ends the session.
-fn revokes(scope: &Scope, epoch: Epoch, now: Timestamp, slot: &Slot) -> bool {
+fn revokes(scope: &Scope, epoch: Epoch, now: Timestamp, slot: &Slot<'_>) -> bool {
     let admitted_before = |head: Head<'_>| head.is_in(scope) && head.admitted < epoch;
     !over(slot, now) && slot.head().is_ok_and(admitted_before)
 }

@@ -1,68 +1,62 @@
-//! Which sessions a subject has, as ids by the hash of his name.
+//! Which sessions a subject has: the places of their ids ([`super::ids`]) by the hash of his name.
 //!
-//! Two subjects may share a hash, so whoever asks compares the name in the record.
+//! Two subjects may share a hash, and two sessions a place, so whoever asks compares the name in the record. An entry
+//! names no slot: slots move under other locks than this.
 
 use super::account::Account;
-use super::table::Table;
-use crate::token::SessionId;
-
-#[derive(Clone, Copy)]
-struct Member {
-    id: SessionId,
-    owner: u32,
-}
+use super::ordered::Ordered;
 
 /// A shard of the index.
 pub(super) struct Index {
-    members: Table<Member>,
-}
-
-fn spread(owner: u32) -> u64 {
-    u64::from(owner).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    members: Ordered,
+    /// Bits of the hash that chose this shard.
+    bits: u32,
 }
 
 impl Index {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new(segments: usize, bits: u32) -> Self {
         Self {
-            members: Table::new(),
+            members: Ordered::new(segments),
+            bits,
         }
     }
 
+    #[cfg(test)]
     pub(super) fn size(&self) -> usize {
         self.members.size()
     }
 
-    pub(super) fn needs(&self) -> usize {
-        self.members.needs()
-    }
-
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Sessions of subjects with this hash.
-    pub(super) fn of(&self, owner: u32) -> impl Iterator<Item = SessionId> {
-        self.members
-            .iter_hash(spread(owner))
-            .filter(move |member| member.owner == owner)
-            .map(|member| member.id)
+    pub(super) fn needs(&self, owner: u32) -> usize {
+        self.members.needs(owner << self.bits)
+    }
+
+    /// How many sessions there are of subjects with this hash.
+    pub(super) fn count(&self, owner: u32) -> usize {
+        self.members.values(owner << self.bits).count()
+    }
+
+    /// Where sessions of subjects with this hash are; each place once.
+    pub(super) fn of(&self, owner: u32) -> Vec<u32> {
+        let mut places: Vec<_> = self.members.values(owner << self.bits).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
     }
 
     /// Adds a session. `charged` covers [`Index::needs`]; what is over goes back.
-    pub(super) fn add(&mut self, account: &Account, charged: usize, owner: u32, id: SessionId) {
-        let before = self.size();
-        let member = Member { id, owner };
-        self.members
-            .insert(spread(owner), member, |member| spread(member.owner));
-        let taken = self.size() - before;
+    pub(super) fn add(&mut self, account: &Account, charged: usize, owner: u32, place: u32) {
+        let taken = self.members.insert(owner << self.bits, place);
         debug_assert!(taken <= charged, "{taken} bytes taken, {charged} charged");
         account.refund(charged - taken);
     }
 
-    pub(super) fn remove(&mut self, account: &Account, owner: u32, id: SessionId) {
-        self.members.remove(spread(owner), |member| member.id == id);
-        let freed = self.members.shrink(account, |member| spread(member.owner));
-        account.refund(freed);
+    pub(super) fn remove(&mut self, account: &Account, owner: u32, place: u32) {
+        let removed = self.members.remove(account, owner << self.bits, place);
+        debug_assert!(removed, "a session of a subject is in the index");
     }
 }

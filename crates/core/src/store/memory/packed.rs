@@ -1,18 +1,16 @@
-//! A record in the memory store: a fifth smaller than its encoding, read in a few allocations.
+//! A record in the memory store: two thirds of its encoding, read in a few allocations.
 //!
-//! It never leaves the process, so it has no versions. The head stands at fixed places: 0 last seen · 8 idle deadline ·
-//! 16 the earlier of absolute deadline and hard cap · 24 created at · 32 flags; then the counters that are changed in
-//! place (admitted, version, version of the security block), application and subject. Rare contents (grants, freeze, a
-//! MAC, fields of a later release) put the whole encoding behind the head instead; the head counts.
+//! It never leaves the process, so it has no versions. First come flags (2 bytes) and [`super::times`]; then the counters
+//! (admitted, version, version of the security block), application and subject: that much is the *head*, at most 600
+//! bytes. Rare contents (grants, freeze, a MAC, fields of a later release) put the whole encoding behind it instead of
+//! the rest; the head counts.
 //!
 //! A read allocates: the record, its subject, its application where there is one, its data; texts of the device.
-
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::bytes::{Reader, Writer};
-use super::slab::Slot;
+use super::times::{self, Times};
 use crate::data::Data;
 use crate::record::{
     Activity, DecodeError, Derivation, Device, Epoch, NextSecret, PreviousSecret, Record, Secrets,
@@ -33,64 +31,27 @@ const USER_AGENT: u16 = 1 << 6;
 const IP: u16 = 1 << 7;
 const LABEL: u16 = 1 << 8;
 const AMR: u16 = 1 << 9;
+const APP: u16 = 1 << 10;
+const SUBJECT: u16 = 1 << 11;
+const WIDE: u16 = 1 << 12;
+/// Its generation or its renewals are not 0.
+const COUNTED: u16 = 1 << 13;
 
-const FLAGS: usize = 32;
-const COUNTERS: usize = 34;
+/// Where the times begin.
+const TIMES: usize = 2;
+/// More than any head has: flags, times, three counters, two names.
+pub(super) const HEAD_MAX: usize = TIMES + times::MAX + 3 * 10 + 2 * 256;
 
 /// What stands in front of a packed record.
 pub(super) struct Head<'a> {
-    pub(super) activity: Activity,
-    pub(super) created_at: Timestamp,
+    pub(super) times: Times,
     pub(super) admitted: Epoch,
     pub(super) app: Option<&'a str>,
     pub(super) subject: Option<&'a str>,
-    expires_at: i64,
     version: u64,
     security_version: u64,
     flags: u16,
     rest: Reader<'a>,
-}
-
-impl Slot {
-    /// The first moment at which it is over.
-    pub(super) fn deadline(&self) -> Timestamp {
-        Timestamp::from_millis(time(&self.bytes, 8).min(time(&self.bytes, 16)))
-    }
-
-    pub(super) fn head(&self) -> Result<Head<'_>, DecodeError> {
-        head(&self.bytes)
-    }
-
-    pub(super) fn record(&self) -> Result<Record, DecodeError> {
-        unpack(self.id, &self.bytes)
-    }
-
-    /// Notes a use where it stands; nothing moves back.
-    pub(super) fn touch(&mut self, activity: Activity) {
-        let later = activity_of(&self.bytes).later(activity);
-        if let Some(place) = self.bytes.first_chunk_mut::<16>() {
-            place[..8].copy_from_slice(&later.last_seen.as_millis().to_le_bytes());
-            place[8..].copy_from_slice(&later.idle_deadline.as_millis().to_le_bytes());
-        }
-    }
-
-    /// Admits it anew, both versions one higher, where it stands. False where the counters do not fit in their place or
-    /// a MAC would no longer be right; then it has to be packed again.
-    pub(super) fn readmit(&mut self, epoch: Epoch) -> Result<bool, DecodeError> {
-        let head = self.head()?;
-        let mut out = Writer(Vec::with_capacity(30));
-        out.counter(near(epoch));
-        out.counter(head.version.saturating_add(1));
-        out.counter(head.security_version.saturating_add(1));
-        let end = self.bytes.len() - head.rest.0.len();
-        let named = name_len(head.app) + name_len(head.subject);
-        let place = COUNTERS..end - named;
-        if place.len() != out.0.len() || head.flags & WHOLE != 0 {
-            return Ok(false);
-        }
-        self.bytes[place].copy_from_slice(&out.0);
-        Ok(true)
-    }
 }
 
 impl Head<'_> {
@@ -108,64 +69,61 @@ impl Head<'_> {
     }
 }
 
-fn name_len(name: Option<&str>) -> usize {
-    1 + name.map_or(0, str::len)
-}
-
-fn time(bytes: &[u8], at: usize) -> i64 {
-    let place = bytes.get(at..).and_then(<[u8]>::first_chunk);
-    place.map_or(0, |place| i64::from_le_bytes(*place))
-}
-
-fn activity_of(bytes: &[u8]) -> Activity {
-    Activity {
-        last_seen: Timestamp::from_millis(time(bytes, 0)),
-        idle_deadline: Timestamp::from_millis(time(bytes, 8)),
-    }
-}
-
 /// Epochs with the node's bits, mostly zero, on top: small counters stay short.
 const fn near(epoch: Epoch) -> u64 {
     epoch.0.rotate_right(16)
 }
 
-/// The head alone, for a replay key: gone at `until`.
-pub(super) fn mark(until: Timestamp) -> Box<[u8]> {
-    let mut bytes = [0; 24];
-    bytes[8..16].copy_from_slice(&until.as_millis().to_le_bytes());
-    bytes[16..].copy_from_slice(&until.as_millis().to_le_bytes());
-    Box::from(bytes)
+fn flags_of(bytes: &[u8]) -> u16 {
+    bytes.first_chunk().copied().map_or(0, u16::from_le_bytes)
 }
 
-/// The packed form, in exactly the bytes it needs.
-pub(super) fn pack(record: &Record) -> Box<[u8]> {
-    let security = &record.security;
-    let mut out = Writer(Vec::with_capacity(256 + record.data.encoded().len()));
-    let flags = flags(record);
-    for time in [
-        record.activity.last_seen,
-        record.activity.idle_deadline,
-        record.expires_at(),
-        security.created_at,
-    ] {
-        out.bytes(&time.as_millis().to_le_bytes());
+/// The first moment at which it is over.
+pub(super) fn deadline(bytes: &[u8]) -> Timestamp {
+    let times = bytes.get(TIMES..).unwrap_or_default();
+    times::deadline(times, flags_of(bytes) & WIDE != 0)
+}
+
+/// Notes a use where it stands; nothing moves back.
+pub(super) fn touch(bytes: &mut [u8], activity: Activity) {
+    let wide = flags_of(bytes) & WIDE != 0;
+    if let Some(times) = bytes.get_mut(TIMES..) {
+        times::touch(times, wide, activity);
     }
+}
+
+/// The head alone, for a replay key: gone at `until`.
+pub(super) fn mark(until: Timestamp) -> Vec<u8> {
+    let times = Times::all_at(until);
+    let mut out = Writer(Vec::with_capacity(TIMES + times::MAX));
+    let wide = !times.are_near();
+    out.bytes(&(if wide { WIDE } else { 0 }).to_le_bytes());
+    times.write(wide, &mut out);
+    out.0
+}
+
+/// The packed form.
+pub(super) fn pack(record: &Record) -> Vec<u8> {
+    let security = &record.security;
+    let times = Times::of(record);
+    let flags = flags(record, &times);
+    let mut out = Writer(Vec::with_capacity(256 + record.data.encoded().len()));
     out.bytes(&flags.to_le_bytes());
-    out.counter(near(security.admitted));
-    out.counter(record.version);
-    out.counter(security.version);
-    // Names have 1 to 255 bytes, so a length fits in one and 0 says that there is none.
-    for name in [
-        security.app.as_ref().map_or("", App::as_str),
-        security.subject.as_ref().map_or("", Subject::as_str),
-    ] {
+    times.write(flags & WIDE != 0, &mut out);
+    out.uint(near(security.admitted));
+    out.uint(record.version);
+    out.uint(security.version);
+    let app = security.app.as_ref().map(App::as_str);
+    let subject = security.subject.as_ref().map(Subject::as_str);
+    for name in [app, subject].into_iter().flatten() {
+        // Names have 1 to 255 bytes.
         out.bytes(&[name.len() as u8]);
         out.bytes(name.as_bytes());
     }
     if flags & WHOLE != 0 {
         out.bytes(&record.encode());
     } else {
-        pack_security(record, &mut out);
+        pack_security(record, flags, &mut out);
         for text in [
             &record.device.user_agent,
             &record.device.ip,
@@ -175,10 +133,10 @@ pub(super) fn pack(record: &Record) -> Box<[u8]> {
         }
         out.bytes(record.data.encoded());
     }
-    Box::from(&*out.0)
+    out.0
 }
 
-fn flags(record: &Record) -> u16 {
+fn flags(record: &Record, times: &Times) -> u16 {
     let security = &record.security;
     let rare = !security.grants.is_empty()
         || security.freeze.is_some()
@@ -196,23 +154,28 @@ fn flags(record: &Record) -> u16 {
         (IP, record.device.ip.is_some()),
         (LABEL, record.device.label.is_some()),
         (AMR, !security.amr.is_empty()),
+        (APP, security.app.is_some()),
+        (SUBJECT, security.subject.is_some()),
+        (WIDE, !times.are_near()),
+        (
+            COUNTED,
+            security.epoch != 0 || security.secrets.renewals != 0,
+        ),
     ]
     .into_iter()
     .filter(|(_, set)| *set)
     .fold(0, |flags, (flag, _)| flags | flag)
 }
 
-fn pack_security(record: &Record, out: &mut Writer) {
+fn pack_security(record: &Record, flags: u16, out: &mut Writer) {
     let security = &record.security;
     let secrets = &security.secrets;
     let created = security.created_at.as_millis();
-    let expires = record.expires_at().as_millis();
-    out.uint(security.epoch);
-    out.uint(secrets.renewals);
+    if flags & COUNTED != 0 {
+        out.uint(security.epoch);
+        out.uint(secrets.renewals);
+    }
     out.bytes(secrets.current.as_bytes());
-    out.uint(u64::try_from(security.idle_timeout.as_millis()).unwrap_or(u64::MAX));
-    out.delta(security.absolute_deadline.as_millis(), expires);
-    out.delta(security.hard_cap.as_millis(), expires);
     if let Some(at) = security.authenticated_at {
         out.delta(at.as_millis(), created);
     }
@@ -241,27 +204,27 @@ fn pack_derivation(from: Derivation, out: &mut Writer) {
 }
 
 pub(super) fn head(bytes: &[u8]) -> Result<Head<'_>, DecodeError> {
-    let damaged = DecodeError::Damaged("its head");
-    let fixed = bytes.get(FLAGS..COUNTERS).and_then(<[u8]>::first_chunk);
-    let flags = u16::from_le_bytes(*fixed.ok_or(damaged)?);
-    let mut rest = Reader(&bytes[COUNTERS..]);
+    let mut rest = Reader(bytes);
+    let flags = u16::from_le_bytes(rest.array()?);
+    let times = Times::read(flags & WIDE != 0, &mut rest)?;
     let admitted = Epoch(rest.uint()?.rotate_left(16));
     let version = rest.uint()?;
     let security_version = rest.uint()?;
-    let mut name = || {
+    let mut name = |flag| {
+        if flags & flag == 0 {
+            return Ok(None);
+        }
         let [len] = rest.array()?;
         let text = std::str::from_utf8(rest.take(len.into())?);
         let text = text.map_err(|_| DecodeError::Damaged("a name"))?;
-        Ok::<_, DecodeError>(Some(text).filter(|text| !text.is_empty()))
+        Ok::<_, DecodeError>(Some(text))
     };
-    let (app, subject) = (name()?, name()?);
+    let (app, subject) = (name(APP)?, name(SUBJECT)?);
     Ok(Head {
-        activity: activity_of(bytes),
-        created_at: Timestamp::from_millis(time(bytes, 24)),
+        times,
         admitted,
         app,
         subject,
-        expires_at: time(bytes, 16),
         version,
         security_version,
         flags,
@@ -269,12 +232,12 @@ pub(super) fn head(bytes: &[u8]) -> Result<Head<'_>, DecodeError> {
     })
 }
 
-fn unpack(id: SessionId, bytes: &[u8]) -> Result<Record, DecodeError> {
+pub(super) fn unpack(id: SessionId, bytes: &[u8]) -> Result<Record, DecodeError> {
     let head = head(bytes)?;
     let mut rest = head.rest;
     if head.flags & WHOLE != 0 {
         let mut record = Record::decode(id, &Bytes::copy_from_slice(rest.0))?;
-        record.activity = head.activity;
+        record.activity = head.times.activity;
         return Ok(record);
     }
     let security = unpack_security(&head, &mut rest)?;
@@ -289,7 +252,7 @@ fn unpack(id: SessionId, bytes: &[u8]) -> Result<Record, DecodeError> {
         version: head.version,
         security,
         security_mac: None,
-        activity: head.activity,
+        activity: head.times.activity,
         device,
         data: data.ok_or(DecodeError::Damaged("data"))?,
         unknown: Unknown::default(),
@@ -308,14 +271,15 @@ fn optional(
 
 fn unpack_security(head: &Head<'_>, rest: &mut Reader<'_>) -> Result<Security, DecodeError> {
     let has = |flag| head.flags & flag != 0;
-    let created = head.created_at.as_millis();
+    let times = &head.times;
+    let created = times.created_at.as_millis();
     let at = |rest: &mut Reader<'_>, from| rest.delta(from).map(Timestamp::from_millis);
-    let epoch = rest.uint()?;
-    let renewals = rest.uint()?;
+    let (epoch, renewals) = if has(COUNTED) {
+        (rest.uint()?, rest.uint()?)
+    } else {
+        (0, 0)
+    };
     let current = SecretHash::from_bytes(rest.array()?);
-    let idle_timeout = Duration::from_millis(rest.uint()?);
-    let absolute_deadline = at(rest, head.expires_at)?;
-    let hard_cap = at(rest, head.expires_at)?;
     let authenticated_at = has(AUTHENTICATED_AT)
         .then(|| at(rest, created))
         .transpose()?;
@@ -359,10 +323,10 @@ fn unpack_security(head: &Head<'_>, rest: &mut Reader<'_>) -> Result<Security, D
         acr,
         amr,
         authenticated_at,
-        created_at: head.created_at,
-        idle_timeout,
-        absolute_deadline,
-        hard_cap,
+        created_at: times.created_at,
+        idle_timeout: times.idle_timeout,
+        absolute_deadline: times.absolute_deadline,
+        hard_cap: times.hard_cap,
         grants: Vec::new(),
         freeze: None,
         unknown: Unknown::default(),

@@ -1,8 +1,9 @@
 //! Anonymous sessions by last use, the least recent first.
 
-use super::slab::{Links, NONE, Slab};
+use super::arena::{Arena, NONE};
+use super::slot::{QUEUE_NEXT as NEXT, QUEUE_PREV as PREV};
 
-/// A list through [`super::slab::Slot::queue`].
+/// A list through the queue's links of slots; only anonymous sessions have such.
 pub(super) struct Queue {
     first: u32,
     last: u32,
@@ -22,58 +23,56 @@ impl Queue {
     }
 
     /// `at` was used just now.
-    pub(super) fn push(&mut self, slab: &mut Slab, at: u32) {
-        slab.get_mut(at).queue = Links {
-            prev: self.last,
-            next: NONE,
-        };
+    pub(super) fn push(&mut self, arena: &mut Arena, at: u32) {
+        arena.set_link(at, PREV, self.last);
+        arena.set_link(at, NEXT, NONE);
         if self.last == NONE {
             self.first = at;
         } else {
-            slab.get_mut(self.last).queue.next = at;
+            arena.set_link(self.last, NEXT, at);
         }
         self.last = at;
     }
 
-    pub(super) fn unlink(&mut self, slab: &mut Slab, at: u32) {
-        let links = std::mem::replace(&mut slab.get_mut(at).queue, Links::FREE);
-        self.join(slab, links, links.next, links.prev);
+    pub(super) fn unlink(&mut self, arena: &mut Arena, at: u32) {
+        let (prev, next) = (arena.link(at, PREV), arena.link(at, NEXT));
+        self.join(arena, (prev, next), next, prev);
     }
 
     /// The slot that was elsewhere now stands at `at`.
-    pub(super) fn moved(&mut self, slab: &mut Slab, at: u32) {
-        let links = slab.get(at).queue;
-        self.join(slab, links, at, at);
+    pub(super) fn moved(&mut self, arena: &mut Arena, at: u32) {
+        let links = (arena.link(at, PREV), arena.link(at, NEXT));
+        self.join(arena, links, at, at);
     }
 
     /// Makes the neighbour before point to `next` and the one after to `prev`.
-    fn join(&mut self, slab: &mut Slab, links: Links, next: u32, prev: u32) {
-        if links.prev == NONE {
+    fn join(&mut self, arena: &mut Arena, (before, after): (u32, u32), next: u32, prev: u32) {
+        if before == NONE {
             self.first = next;
         } else {
-            slab.get_mut(links.prev).queue.next = next;
+            arena.set_link(before, NEXT, next);
         }
-        if links.next == NONE {
+        if after == NONE {
             self.last = prev;
         } else {
-            slab.get_mut(links.next).queue.prev = prev;
+            arena.set_link(after, PREV, prev);
         }
     }
 
-    /// Holds every anonymous slot once, oldest first.
+    /// Holds every anonymous slot once, oldest first; answers how many.
     #[cfg(test)]
-    pub(super) fn check(&self, slab: &Slab) {
+    pub(super) fn check(&self, arena: &Arena) -> usize {
         let (mut at, mut before, mut seen) = (self.first, NONE, 0);
         let mut stamp = 0;
         while at != NONE {
-            let slot = slab.get(at);
-            assert_eq!(slot.owner, 0, "one with a subject could be evicted");
-            assert_eq!(slot.queue.prev, before);
-            assert!(stamp <= slot.stamp, "not in the order of use");
-            (before, at, stamp) = (at, slot.queue.next, slot.stamp);
+            let slot = arena.slot(at);
+            assert!(slot.is_anonymous(), "one with a subject could be evicted");
+            assert_eq!(arena.link(at, PREV), before);
+            assert!(stamp <= slot.stamp(), "not in the order of use");
+            (before, at, stamp) = (at, arena.link(at, NEXT), slot.stamp());
             seen += 1;
         }
         assert_eq!(self.last, before);
-        assert_eq!(seen, slab.iter().filter(|slot| slot.owner == 0).count());
+        seen
     }
 }

@@ -2,10 +2,14 @@
 
 use std::collections::BinaryHeap;
 
+use super::slot::Slot;
 use super::state::{State, over};
 use crate::store::{Cursor, Listed, Loaded, Scope, StoreError};
 use crate::time::Timestamp;
 use crate::token::SessionId;
+
+/// Sessions that a scan looks at under one lock.
+const SCANNED: usize = 128;
 
 impl State {
     pub(super) fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
@@ -13,7 +17,7 @@ impl State {
         let Some(at) = shard.find(id) else {
             return Ok(None);
         };
-        let record = self.decoded(shard.slot(at))?;
+        let record = shard.slot(at).record()?;
         self.used(&mut shard, at);
         drop(shard);
         Ok(Some(self.loaded(record)))
@@ -40,10 +44,10 @@ impl State {
                 }
                 after = Some(id);
                 let shard = self.cell(id).lock();
-                let Some(at) = shard.find(id).filter(|at| !over(shard.slot(*at), now)) else {
+                let Some(at) = shard.find(id).filter(|at| !over(&shard.slot(*at), now)) else {
                     continue;
                 };
-                let record = self.decoded(shard.slot(at))?;
+                let record = shard.slot(at).record()?;
                 drop(shard);
                 if scope.covers(&record) && !self.revoked(&record) {
                     page.records.push(record.into());
@@ -75,20 +79,35 @@ impl State {
         if let Scope::Subject { subject, .. } = scope {
             let owner = self.owner(Some(subject));
             let mut held = self.index(owner, 0);
-            let index = held.of(owner);
-            index
-                .into_iter()
-                .for_each(|index| index.of(owner).for_each(&mut add));
-        } else {
-            for cell in &self.cells {
-                let shard = cell.lock();
-                for slot in shard.slots().filter(|slot| !over(slot, now)) {
-                    if slot.head()?.is_in(scope) {
-                        add(slot.id);
+            for place in held
+                .of(owner)
+                .map_or_else(Vec::new, |index| index.of(owner))
+            {
+                let shard = self.cell_of(place).lock();
+                for at in shard.at(place) {
+                    let slot = shard.slot(at);
+                    if !over(&slot, now) && slot.head()?.is_in(scope) {
+                        add(slot.id());
                     }
                 }
             }
+        } else {
+            self.scan(|slot| {
+                if !over(&slot, now) && slot.head().is_ok_and(|head| head.is_in(scope)) {
+                    add(slot.id());
+                }
+            });
         }
         Ok(first.into_sorted_vec())
+    }
+
+    /// Looks at every session that is there all the while, some at a time under a lock.
+    pub(super) fn scan(&self, mut look: impl FnMut(Slot<'_>)) {
+        for cell in &self.cells {
+            let mut next = Some(0);
+            while let Some(from) = next {
+                next = cell.lock().scan(from, SCANNED, &mut look);
+            }
+        }
     }
 }

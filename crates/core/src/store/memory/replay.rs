@@ -2,9 +2,9 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::account::{Short, block};
+use super::account::Short;
 use super::packed::mark;
-use super::slab::{Links, Slot};
+use super::slot::Content;
 use super::state::{State, over};
 use crate::store::{ErrorKind, StoreError};
 use crate::time::Timestamp;
@@ -42,7 +42,7 @@ impl State {
             match self.try_first_seen(id, until, now) {
                 Ok(first) => return Ok(first),
                 // A key that was forgotten for want of room would be a replay let through, so it is refused instead.
-                Err(bytes) => self.make_room(Short { bytes, sessions: 0 }, None, now)?,
+                Err(short) => self.make_room(short, None, now)?,
             }
         }
     }
@@ -52,10 +52,10 @@ impl State {
         id: SessionId,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<bool, usize> {
+    ) -> Result<bool, Short> {
         let mut seen = self.replay.lock();
         if let Some(at) = seen.find(id) {
-            if !over(seen.slot(at), now) {
+            if !over(&seen.slot(at), now) {
                 return Ok(false);
             }
             seen.remove(&self.account, at);
@@ -63,21 +63,21 @@ impl State {
         if until <= now {
             return Ok(true);
         }
-        let bytes = mark(until);
-        let charged = seen.needs() + block(bytes.len());
-        if !self.account.charge(charged) {
-            return Err(charged);
-        }
-        let slot = Slot {
+        let content = Content {
             id,
-            bytes,
-            // Not an anonymous session: nothing evicts it.
-            owner: 1,
+            // Nothing evicts it.
+            anonymous: false,
             stamp: 0,
-            queue: Links::FREE,
-            wheel: Links::FREE,
+            packed: &mark(until),
         };
-        seen.insert(&self.account, charged, slot);
+        let needs = seen.needs(id, content.shape());
+        let Some(room) = self.account.room(needs) else {
+            return Err(Short {
+                needs,
+                ..Short::default()
+            });
+        };
+        seen.insert(&self.account, room, &content);
         Ok(true)
     }
 

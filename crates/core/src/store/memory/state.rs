@@ -14,14 +14,18 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
-use super::Full;
-use super::account::{Account, Short, block};
+use super::account::{Account, Needs, Short, block};
+use super::arena::CLASSES;
+use super::ids::Ids;
 use super::index::Index;
 use super::not_before::NotBefore;
+use super::ordered::Ordered;
+use super::pages::page_size;
 use super::shard::{Cell, Locked, Shard};
-use super::slab::Slot;
+use super::slot::Slot;
+use super::{Full, MIB};
 use crate::record::Record;
-use crate::store::{ErrorKind, Loaded, StoreError};
+use crate::store::{ErrorKind, Loaded, StoreError, SweptSession};
 use crate::subject::Subject;
 use crate::time::Timestamp;
 use crate::token::SessionId;
@@ -43,7 +47,7 @@ pub(super) struct State {
     /// Where the next sweep begins.
     pub(super) turn: AtomicUsize,
     uses: AtomicU32,
-    ids: foldhash::fast::RandomState,
+    pub(super) ids: Ids,
     subjects: foldhash::quality::RandomState,
     full: Full,
 }
@@ -59,17 +63,20 @@ pub(super) enum Tried<T> {
 
 impl State {
     pub(super) fn new(reserve: usize, max_sessions: usize, full: Full, shards: usize) -> Self {
-        let ids = foldhash::fast::RandomState::default();
+        let page = page_size(reserve);
+        let segments = segments(reserve, shards);
+        let ids = Ids::new(shards);
         let cells: Box<[Cell]> = (0..shards)
-            .map(|_| Cell::new(Shard::new(ids.clone())))
+            .map(|_| Cell::new(Shard::new(ids.clone(), page, segments)))
             .collect();
-        let indexes = (0..shards).map(|_| Mutex::new(Index::new())).collect();
+        let index = || Mutex::new(Index::new(segments, ids.bits()));
+        let replay = Shard::new(Ids::new(1), page, segments);
         Self {
-            account: Account::new(reserve, max_sessions, Self::fixed(shards)),
+            account: Account::new(reserve, max_sessions, Self::fixed(reserve, shards), page),
             cells,
-            indexes,
+            indexes: (0..shards).map(|_| index()).collect(),
             not_before: RwLock::new(NotBefore::new(foldhash::quality::RandomState::default())),
-            replay: Mutex::new(Shard::new(ids.clone())),
+            replay: Mutex::new(replay),
             longest: AtomicI64::new(0),
             turn: AtomicUsize::new(0),
             uses: AtomicU32::new(0),
@@ -80,26 +87,40 @@ impl State {
     }
 
     /// What the store takes with nothing in it.
-    pub(super) const fn fixed(shards: usize) -> usize {
+    pub(super) const fn fixed(reserve: usize, shards: usize) -> usize {
         block(shards * size_of::<Cell>())
             + block(shards * size_of::<Mutex<Index>>())
+            + (2 * shards + 1) * Ordered::fixed(segments(reserve, shards))
             + size_of::<Self>()
     }
 
     pub(super) fn cell(&self, id: SessionId) -> &Cell {
-        // Other bits than those by which the tables place and tag.
-        &self.cells[(self.ids.hash_one(id) >> 40) as usize & (self.cells.len() - 1)]
+        self.cell_of(self.ids.place(id))
+    }
+
+    pub(super) fn cell_of(&self, place: u32) -> &Cell {
+        &self.cells[self.ids.shard(place)]
     }
 
     /// The hash under which a subject's sessions are indexed; 0 for nobody.
     pub(super) fn owner(&self, subject: Option<&Subject>) -> u32 {
-        subject.map_or(0, |subject| self.subjects.hash_one(subject) as u32 | 1)
+        subject.map_or(0, |subject| self.owner_named(subject.as_str()))
+    }
+
+    fn owner_named(&self, subject: &str) -> u32 {
+        self.subjects.hash_one(subject) as u32 | 1
+    }
+
+    /// The [`State::owner`] of a session.
+    pub(super) fn owner_of(&self, slot: &Slot<'_>) -> u32 {
+        let head = slot.head().ok();
+        let subject = head.and_then(|head| head.subject);
+        subject.map_or(0, |subject| self.owner_named(subject))
     }
 
     /// Locks the index of one or two owners; nothing for nobody.
     pub(super) fn index(&self, owner: u32, other: u32) -> Indexes<'_> {
-        let of =
-            |owner: u32| (owner != 0).then(|| (owner >> 28) as usize & (self.indexes.len() - 1));
+        let of = |owner: u32| (owner != 0).then(|| self.ids.shard(owner));
         let (mut first, mut second) = (of(owner), of(other));
         if first == second {
             second = None;
@@ -111,7 +132,7 @@ impl State {
         let second = second.map(|at| (at, self.indexes[at].lock()));
         Indexes {
             held: [first, second],
-            mask: self.indexes.len() - 1,
+            ids: &self.ids,
         }
     }
 
@@ -121,7 +142,7 @@ impl State {
 
     /// Notes that the anonymous session at `at` was used.
     pub(super) fn used(&self, shard: &mut Locked<'_>, at: u32) {
-        if shard.slot(at).owner == 0 {
+        if shard.slot(at).is_anonymous() {
             shard.used(at, self.stamp());
         }
     }
@@ -135,43 +156,46 @@ impl State {
         }
     }
 
-    /// Takes a session out with all that is kept of it, if it is `wanted`. `held` must lock its owner's index.
-    pub(super) fn take(
+    /// Takes a session out with all that is kept of it, if it is `wanted`, and answers what that found in it. `held` must
+    /// lock its owner's index.
+    pub(super) fn take<T>(
         &self,
         id: SessionId,
         held: &mut Indexes<'_>,
-        wanted: impl FnOnce(&Slot) -> bool,
-    ) -> Tried<Option<Slot>> {
-        let mut shard = self.cell(id).lock();
+        wanted: impl FnOnce(&Slot<'_>) -> Option<T>,
+    ) -> Tried<Option<T>> {
+        let place = self.ids.place(id);
+        let mut shard = self.cell_of(place).lock();
         let Some(at) = shard.find(id) else {
             return Tried::Done(None);
         };
         let slot = shard.slot(at);
-        let owner = slot.owner;
+        let owner = self.owner_of(&slot);
         if owner != 0 && held.of(owner).is_none() {
             return Tried::Moved;
         }
-        if !wanted(slot) {
+        let Some(found) = wanted(&slot) else {
             return Tried::Done(None);
-        }
-        let removed = shard.remove(&self.account, at);
+        };
+        shard.remove(&self.account, at);
         drop(shard);
-        if let Some(slot) = &removed {
-            self.account.session_gone();
-            match held.of(owner) {
-                Some(index) => index.remove(&self.account, owner, id),
-                None => self.account.anonymous_went(evictable(&slot.bytes)),
-            }
+        self.account.session_gone();
+        if let Some(index) = held.of(owner) {
+            index.remove(&self.account, owner, place);
         }
-        Tried::Done(removed)
+        Tried::Done(Some(found))
     }
 
     /// [`State::take`], whoever it belongs to.
-    pub(super) fn end(&self, id: SessionId, wanted: impl Fn(&Slot) -> bool) -> Option<Slot> {
+    pub(super) fn end<T>(
+        &self,
+        id: SessionId,
+        wanted: impl Fn(&Slot<'_>) -> Option<T>,
+    ) -> Option<T> {
         loop {
             let owner = {
                 let shard = self.cell(id).lock();
-                shard.slot(shard.find(id)?).owner
+                self.owner_of(&shard.slot(shard.find(id)?))
             };
             if let Tried::Done(taken) = self.take(id, &mut self.index(owner, 0), &wanted) {
                 return taken;
@@ -179,8 +203,8 @@ impl State {
         }
     }
 
-    /// Makes room: expired sessions and keys go first, then anonymous sessions, least recently used first. `spare` is the
-    /// session the room is for.
+    /// Makes some room: an expired session goes first, then the anonymous one that was used least recently. What that frees
+    /// may be just the slot that is wanted, so whoever asked tries again. `spare` is the session the room is for.
     pub(super) fn make_room(
         &self,
         short: Short,
@@ -192,38 +216,67 @@ impl State {
         }
         self.forget_replays(now, usize::MAX);
         self.not_before.write().forget(&self.account, now);
-        let spared = spare.map_or(0, |id| {
-            let shard = self.cell(id).lock();
-            let at = shard.find(id).filter(|at| shard.slot(*at).owner == 0);
-            at.map_or(0, |at| evictable(&shard.slot(at).bytes))
-        });
-        while !self.account.fits(short) {
-            let mut steps = usize::MAX;
-            if self.clear_one(now, &mut steps).is_some() {
-                continue;
-            }
-            let possible = self.full == Full::Evict && self.account.could_fit(short, spared);
-            if !possible || !self.evict_one(spare) {
-                return Err(FULL);
+        if self.account.fits(short) || self.clear_one(now, &mut { usize::MAX }).is_some() {
+            return Ok(());
+        }
+        let possible = self.full == Full::Evict && self.could_fit(short, spare);
+        if possible && self.evict_one(spare) {
+            return Ok(());
+        }
+        Err(FULL)
+    }
+
+    /// Whether there could be room if every anonymous session but `spare` went: asked first, so that a write which can
+    /// never fit does not throw out everybody on its way to being refused.
+    fn could_fit(&self, short: Short, spare: Option<SessionId>) -> bool {
+        if !self.account.could_place(short.sessions) {
+            return false;
+        }
+        // Slots of different sizes leave at most this in pages that are not full.
+        let page = self.account.pool.cost();
+        let unsure = self.cells.len() * CLASSES * page;
+        let sure = self.account.evictable().saturating_sub(unsure);
+        if spare.is_none() && self.account.fits_without(sure, short.needs) {
+            return true;
+        }
+        let mut pages = 0;
+        for (number, cell) in self.cells.iter().enumerate() {
+            let shard = cell.lock();
+            let spared = spare.filter(|id| self.ids.shard(self.ids.place(*id)) == number);
+            let spared = spared.and_then(|id| shard.find(id));
+            let spared = spared.filter(|at| shard.slot(*at).is_anonymous());
+            let wanted = short.slots.filter(|(of, _)| *of == number);
+            pages += shard.evictable(spared, wanted.map(|(_, shape)| shape));
+        }
+        // What is wanted is in that count, except where it is of no shard of sessions.
+        let needs = Needs {
+            pages: short.slots.map_or(short.needs.pages, |_| 0),
+            ..short.needs
+        };
+        match usize::try_from(pages) {
+            Ok(pages) => self.account.fits_without(pages * page, needs),
+            Err(_) => {
+                let pages = needs.pages + pages.unsigned_abs();
+                self.account.fits_without(0, Needs { pages, ..needs })
             }
         }
-        Ok(())
     }
 
     /// Takes one expired session out of any shard.
-    pub(super) fn clear_one(&self, now: Timestamp, steps: &mut usize) -> Option<Slot> {
+    pub(super) fn clear_one(&self, now: Timestamp, steps: &mut usize) -> Option<SweptSession> {
         let first = self.turn.load(Relaxed);
         for turn in 0..self.cells.len() {
             let cell = &self.cells[(first + turn) % self.cells.len()];
             while cell.may_be_due(now) && *steps > 0 {
                 let due = {
                     let mut shard = cell.lock();
-                    shard.due(now, steps).map(|at| shard.slot(at).id)
+                    shard.due(now, steps).map(|at| shard.slot(at).id())
                 };
                 let Some(id) = due else { break };
                 // A use that was noted meanwhile, by a caller whose clock is behind, saves it.
-                if let Some(slot) = self.end(id, |slot| slot.deadline() <= now) {
-                    return Some(slot);
+                let swept = |slot: &Slot<'_>| over(slot, now).then(|| swept(slot));
+                if let Some(swept) = self.end(id, swept) {
+                    return Some(swept);
                 }
             }
         }
@@ -241,39 +294,49 @@ impl State {
         by_age.sort_unstable_by_key(|(age, _)| std::cmp::Reverse(*age));
         by_age.into_iter().any(|(_, cell)| {
             let mut shard = cell.lock();
-            let oldest = shard
-                .oldest()
-                .filter(|at| Some(shard.slot(*at).id) != spare);
-            let removed = oldest.and_then(|at| shard.remove(&self.account, at));
-            if let Some(slot) = &removed {
-                self.account.session_gone();
-                self.account.anonymous_went(evictable(&slot.bytes));
-                self.account.evicted();
-            }
-            removed.is_some()
+            let oldest = shard.oldest();
+            let Some(at) = oldest.filter(|at| Some(shard.slot(*at).id()) != spare) else {
+                return false;
+            };
+            shard.remove(&self.account, at);
+            self.account.session_gone();
+            self.account.evicted();
+            true
         })
-    }
-
-    pub(super) fn decoded(&self, slot: &Slot) -> Result<Record, StoreError> {
-        Ok(slot.record()?)
     }
 }
 
-/// What comes free when an anonymous session with this record goes.
-pub(super) fn evictable(bytes: &[u8]) -> usize {
-    block(bytes.len()) + size_of::<Slot>()
+fn swept(slot: &Slot<'_>) -> SweptSession {
+    let subject = slot.head().ok().and_then(|head| head.subject);
+    SweptSession {
+        id: slot.id(),
+        subject: subject.and_then(|name| Subject::new(name).ok()),
+        deadline: slot.deadline(),
+    }
+}
+
+/// Parts of each table: as many as keep each of them at some thousand entries when the store is full, at most 16.
+const fn segments(reserve: usize, shards: usize) -> usize {
+    let parts = reserve / shards / (4 * MIB);
+    if parts > 16 {
+        16
+    } else if parts == 0 {
+        1
+    } else {
+        parts.next_power_of_two()
+    }
 }
 
 /// Shards of the index that are locked.
 pub(super) struct Indexes<'a> {
     held: [Option<(usize, MutexGuard<'a, Index>)>; 2],
-    mask: usize,
+    ids: &'a Ids,
 }
 
 impl Indexes<'_> {
     /// The shard of `owner`, if it is held.
     pub(super) fn of(&mut self, owner: u32) -> Option<&mut Index> {
-        let at = (owner >> 28) as usize & self.mask;
+        let at = self.ids.shard(owner);
         let held = self.held.iter_mut().flatten();
         held.filter(|_| owner != 0)
             .find(|(held, _)| *held == at)
@@ -282,6 +345,6 @@ impl Indexes<'_> {
 }
 
 /// Whether its deadline is at or before `now`.
-pub(super) fn over(slot: &Slot, now: Timestamp) -> bool {
+pub(super) fn over(slot: &Slot<'_>, now: Timestamp) -> bool {
     slot.deadline() <= now
 }

@@ -64,19 +64,9 @@ impl<T> Table<T> {
         self.inner.insert_unique(hash, entry, hasher);
     }
 
-    pub(super) fn remove(&mut self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<T> {
-        let entry = self.inner.find_entry(hash, is).ok()?;
-        Some(entry.remove().0)
-    }
-
     #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.inner.iter()
-    }
-
-    /// Entries that may have this hash.
-    pub(super) fn iter_hash(&self, hash: u64) -> impl Iterator<Item = &T> {
-        self.inner.iter_hash(hash)
     }
 
     pub(super) fn retain(&mut self, keep: impl FnMut(&mut T) -> bool) {

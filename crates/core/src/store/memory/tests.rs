@@ -10,8 +10,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::account::block;
-use super::state::{evictable, over};
+use super::state::over;
 use super::{Full, MemoryStore};
 use crate::change::Edits;
 use crate::lifecycle::{Begin, Proof, begin};
@@ -90,36 +89,28 @@ impl MemoryStore {
     fn audit(&self) {
         let state = &self.state;
         let stats = self.stats();
-        let mut used = super::state::State::fixed(state.cells.len());
-        let (mut sessions, mut anonymous, mut evict, mut members) = (0, 0, 0, 0);
+        let page = state.account.pool.cost();
+        let mut used = super::state::State::fixed(stats.reserved, state.cells.len());
+        let (mut sessions, mut anonymous, mut evict) = (0, 0, 0);
+        let mut owned = Vec::new();
         for cell in &state.cells {
             let shard = cell.lock();
             shard.check();
-            used += shard.size();
-            for slot in shard.slots() {
-                used += block(slot.bytes.len());
+            used += shard.size(page);
+            shard.scan(0, usize::MAX, |slot| {
                 sessions += 1;
-                if slot.owner == 0 {
+                if slot.is_anonymous() {
                     anonymous += 1;
-                    evict += evictable(&slot.bytes);
+                    evict += slot.shape().size();
                 } else {
-                    members += 1;
+                    owned.push((state.ids.place(slot.id()), state.owner_of(&slot)));
                 }
-            }
+            });
         }
-        let ids: Vec<_> = state
-            .cells
-            .iter()
-            .flat_map(|cell| {
-                let shard = cell.lock();
-                let slots = shard.slots().map(|slot| (slot.id, slot.owner));
-                slots.collect::<Vec<_>>()
-            })
-            .collect();
-        for (id, owner) in ids.into_iter().filter(|(_, owner)| *owner != 0) {
-            let mut held = state.index(owner, 0);
-            let index = held.of(owner).expect("held");
-            assert_eq!(index.of(owner).filter(|other| *other == id).count(), 1);
+        for (place, owner) in &owned {
+            let mut held = state.index(*owner, 0);
+            let index = held.of(*owner).expect("held");
+            assert!(index.of(*owner).contains(place));
         }
         let indexes = state.indexes.iter();
         let (size, len) = indexes.fold((0, 0), |(size, len), index| {
@@ -128,21 +119,20 @@ impl MemoryStore {
         });
         used += size;
         assert_eq!(
-            len, members,
+            len,
+            owned.len(),
             "the index has one entry for each session with a subject"
         );
         let seen = state.replay.lock();
         seen.check();
-        used += seen.size();
-        used += seen
-            .slots()
-            .map(|slot| block(slot.bytes.len()))
-            .sum::<usize>();
+        used += seen.size(page);
         used += state.not_before.read().size();
+        used += state.account.pool.size();
         assert_eq!(stats.sessions, sessions);
         assert_eq!(stats.anonymous, anonymous);
         assert_eq!(state.account.evictable(), evict);
         assert_eq!(stats.used, used, "charged is not what is held");
-        assert!(stats.used <= stats.reserved, "beyond the reservation");
+        let held = used + state.account.pool.kept();
+        assert!(held <= stats.reserved, "beyond the reservation");
     }
 }

@@ -4,7 +4,8 @@
 //! wheel's time, so it is moved down at most seven times before it is due. A touch moves nothing: a slot that is found
 //! before its deadline is put where it belongs then.
 
-use super::slab::{Links, NONE, Slab};
+use super::arena::{Arena, NONE};
+use super::slot::{NEXT, PREV};
 
 const LEVELS: usize = 8;
 const SLOTS: usize = 64;
@@ -13,7 +14,7 @@ const MAX: i64 = (1 << (6 * LEVELS)) - 1;
 /// Marks the link before the first slot of a list; the rest is the list's number.
 const FIRST: u32 = 1 << 31;
 
-/// Lists through [`super::slab::Slot::wheel`].
+/// Lists through the wheel's links of slots.
 pub(super) struct Wheel {
     /// Everything earlier was looked at. Moves only to the start of a list that is looked at.
     time: i64,
@@ -30,41 +31,39 @@ impl Wheel {
         }
     }
 
-    pub(super) fn insert(&mut self, slab: &mut Slab, at: u32) {
-        let list = self.list_of(slab.get(at).deadline().as_millis());
+    pub(super) fn insert(&mut self, arena: &mut Arena, at: u32) {
+        let list = self.list_of(arena.slot(at).deadline().as_millis());
         let next = self.heads[list];
-        slab.get_mut(at).wheel = Links {
-            prev: FIRST | list as u32,
-            next,
-        };
+        arena.set_link(at, PREV, FIRST | list as u32);
+        arena.set_link(at, NEXT, next);
         if next != NONE {
-            slab.get_mut(next).wheel.prev = at;
+            arena.set_link(next, PREV, at);
         }
         self.heads[list] = at;
         self.occupied[list / SLOTS] |= 1 << (list % SLOTS);
     }
 
-    pub(super) fn unlink(&mut self, slab: &mut Slab, at: u32) {
-        let links = std::mem::replace(&mut slab.get_mut(at).wheel, Links::FREE);
-        self.point(slab, links.prev, links.next);
-        if links.next != NONE {
-            slab.get_mut(links.next).wheel.prev = links.prev;
+    pub(super) fn unlink(&mut self, arena: &mut Arena, at: u32) {
+        let (prev, next) = (arena.link(at, PREV), arena.link(at, NEXT));
+        self.point(arena, prev, next);
+        if next != NONE {
+            arena.set_link(next, PREV, prev);
         }
     }
 
     /// The slot that was elsewhere now stands at `at`.
-    pub(super) fn moved(&mut self, slab: &mut Slab, at: u32) {
-        let links = slab.get(at).wheel;
-        self.point(slab, links.prev, at);
-        if links.next != NONE {
-            slab.get_mut(links.next).wheel.prev = at;
+    pub(super) fn moved(&mut self, arena: &mut Arena, at: u32) {
+        let (prev, next) = (arena.link(at, PREV), arena.link(at, NEXT));
+        self.point(arena, prev, at);
+        if next != NONE {
+            arena.set_link(next, PREV, at);
         }
     }
 
     /// Makes what stands before point to `next`.
-    fn point(&mut self, slab: &mut Slab, prev: u32, next: u32) {
+    fn point(&mut self, arena: &mut Arena, prev: u32, next: u32) {
         if prev & FIRST == 0 {
-            slab.get_mut(prev).wheel.next = next;
+            arena.set_link(prev, NEXT, next);
             return;
         }
         let list = (prev & !FIRST) as usize;
@@ -101,7 +100,7 @@ impl Wheel {
 
     /// A slot whose deadline is at or before `now`; it stays in the wheel. Spends one of `steps` for each slot it looks
     /// at, and gives up when they are spent.
-    pub(super) fn due(&mut self, slab: &mut Slab, now: i64, steps: &mut usize) -> Option<u32> {
+    pub(super) fn due(&mut self, arena: &mut Arena, now: i64, steps: &mut usize) -> Option<u32> {
         while let Some((start, list)) = self.next_list()
             && start <= now
             && *steps > 0
@@ -109,29 +108,29 @@ impl Wheel {
             *steps -= 1;
             self.time = start;
             let at = self.heads[list];
-            if slab.get(at).deadline().as_millis() <= now {
+            if arena.slot(at).deadline().as_millis() <= now {
                 return Some(at);
             }
-            self.unlink(slab, at);
-            self.insert(slab, at);
+            self.unlink(arena, at);
+            self.insert(arena, at);
         }
         None
     }
 
     /// Holds every slot once, in a list that begins no later than its deadline.
     #[cfg(test)]
-    pub(super) fn check(&self, slab: &Slab) {
+    pub(super) fn check(&self, arena: &Arena) {
         let mut seen = 0;
         for (list, head) in self.heads.iter().enumerate() {
             let (mut at, mut before) = (*head, FIRST | list as u32);
             let marked = self.occupied[list / SLOTS] >> (list % SLOTS) & 1 == 1;
             assert_eq!(marked, at != NONE);
             while at != NONE {
-                assert_eq!(slab.get(at).wheel.prev, before);
-                (before, at) = (at, slab.get(at).wheel.next);
+                assert_eq!(arena.link(at, PREV), before);
+                (before, at) = (at, arena.link(at, NEXT));
                 seen += 1;
             }
         }
-        assert_eq!(seen, slab.len());
+        assert_eq!(seen, arena.len());
     }
 }

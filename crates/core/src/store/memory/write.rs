@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::account::{Short, block};
+use super::account::{Needs, Short};
 use super::index::Index;
 use super::packed::pack;
-use super::slab::{Links, Slot};
-use super::state::{Indexes, State, Tried, evictable, over};
+use super::shard::Shard;
+use super::slot::Content;
+use super::state::{Indexes, State, Tried, over};
 use crate::change::Change;
 use crate::policy::{OnFull, SubjectLimit};
 use crate::record::{Activity, Record};
@@ -30,9 +31,9 @@ impl State {
         limit: SubjectLimit,
         now: Timestamp,
     ) -> Result<Created, StoreError> {
-        let mut packed = Some(pack(record));
+        let packed = pack(record);
         loop {
-            match self.try_create(record, &mut packed, limit, now)? {
+            match self.try_create(record, &packed, limit, now)? {
                 Tried::Done(created) => return Ok(created),
                 Tried::Short(short) => self.make_room(short, None, now)?,
                 Tried::Moved => {}
@@ -43,7 +44,7 @@ impl State {
     fn try_create(
         &self,
         record: &Record,
-        packed: &mut Option<Box<[u8]>>,
+        packed: &[u8],
         limit: SubjectLimit,
         now: Timestamp,
     ) -> Result<Tried<Created>, StoreError> {
@@ -51,7 +52,8 @@ impl State {
         let owner = self.owner(record.security.subject.as_ref());
         let mut held = self.index(owner, 0);
         let others = self.others(record, &mut held, owner, limit, now)?;
-        let mut shard = self.cell(id).lock();
+        let place = self.ids.place(id);
+        let mut shard = self.cell_of(place).lock();
         if shard.find(id).is_some() {
             return Ok(Tried::Done(Created::Exists));
         }
@@ -62,29 +64,28 @@ impl State {
             Ok(ending) => ending,
             Err(refusal) => return Ok(Tried::Done(Created::Refused(refusal))),
         };
-        let size = packed.as_ref().map_or(0, |packed| block(packed.len()));
-        let own = size + shard.needs();
-        let entry = held.of(owner).map_or(0, |index| index.needs());
-        if let Err(short) = self.account.charge_session(own + entry) {
-            return Ok(Tried::Short(short));
-        }
-        let bytes = packed.take().unwrap_or_else(|| pack(record));
+        let content = Content {
+            id,
+            anonymous: owner == 0,
+            stamp: self.stamp(),
+            packed,
+        };
+        let entry = held.of(owner).map_or(0, |index| index.needs(owner));
+        let needs = shard.needs(id, content.shape());
+        let needs = needs.and(Needs::of_bytes(entry));
+        let Some(mut room) = self.account.room_for_session(needs) else {
+            return Ok(Tried::Short(Short {
+                needs,
+                sessions: 1,
+                slots: Some((self.ids.shard(place), content.shape())),
+            }));
+        };
         self.longest
             .fetch_max(record.security.hard_cap.as_millis(), Relaxed);
-        if owner == 0 {
-            self.account.anonymous_came(evictable(&bytes));
-        }
-        let slot = Slot {
-            id,
-            bytes,
-            owner,
-            stamp: self.stamp(),
-            queue: Links::FREE,
-            wheel: Links::FREE,
-        };
-        shard.insert(&self.account, own, slot);
+        room.bytes -= entry;
+        shard.insert(&self.account, room, &content);
         if let Some(index) = held.of(owner) {
-            index.add(&self.account, entry, owner, id);
+            index.add(&self.account, entry, owner, place);
         }
         drop(shard);
         self.end_all(&ending, &mut held);
@@ -101,21 +102,11 @@ impl State {
         }
     }
 
-    /// Counts what could be evicted anew, where a session changes hands or size.
-    fn recount(&self, (owner, old): (u32, &[u8]), (next_owner, new): (u32, &[u8])) {
-        if owner == 0 {
-            self.account.anonymous_went(evictable(old));
-        }
-        if next_owner == 0 {
-            self.account.anonymous_came(evictable(new));
-        }
-    }
-
     fn try_update(&self, asked: &Asked<'_>) -> Result<Tried<Updated>, StoreError> {
         let Asked {
             id, change, now, ..
         } = *asked;
-        let Some(owner) = self.owner_of(id) else {
+        let Some(owner) = self.owner_by_id(id) else {
             return Ok(Tried::Done(Updated::Gone));
         };
         // Edits of data change nothing that the index knows, so they do not wait for it.
@@ -134,11 +125,11 @@ impl State {
         let Some(at) = shard.find(id) else {
             return Ok(Tried::Done(Updated::Gone));
         };
-        if shard.slot(at).owner != owner {
+        if self.owner_of(&shard.slot(at)) != owner {
             return Ok(Tried::Moved);
         }
-        let record = self.decoded(shard.slot(at))?;
-        if over(shard.slot(at), now) || self.revoked(&record) {
+        let record = shard.slot(at).record()?;
+        if over(&shard.slot(at), now) || self.revoked(&record) {
             return Ok(Tried::Done(Updated::Gone));
         }
         if !asked.expect.holds(&record) {
@@ -149,30 +140,20 @@ impl State {
             Ok(ending) => ending,
             Err(refusal) => return Ok(Tried::Done(Updated::Refused(refusal))),
         };
-        let bytes = pack(&next);
-        let old = block(shard.slot(at).bytes.len());
-        let moves = owner != next_owner;
-        let entry = match held.of(next_owner) {
-            Some(index) if moves => index.needs(),
-            _ => 0,
+        let content = Content {
+            id,
+            anonymous: next_owner == 0,
+            stamp: self.stamp(),
+            packed: &pack(&next),
         };
-        let more = block(bytes.len()).saturating_sub(old);
         // What is in use now is not what goes first for it.
         self.used(&mut shard, at);
-        if !self.account.charge(more + entry) {
-            return Ok(Tried::Short(Short {
-                bytes: more + entry,
-                sessions: 0,
-            }));
+        let written = self.write(&mut shard, at, &content, &mut held, (owner, next_owner));
+        if let Err(short) = written {
+            return Ok(Tried::Short(short));
         }
         self.longest
             .fetch_max(next.security.hard_cap.as_millis(), Relaxed);
-        self.recount((owner, &shard.slot(at).bytes), (next_owner, &bytes));
-        shard.slot_mut(at).stamp = self.stamp();
-        shard.replace(&self.account, at, bytes, next_owner);
-        if moves {
-            self.move_entry(&mut held, (owner, next_owner), entry, id);
-        }
         drop(shard);
         self.end_all(&ending, &mut held);
         Ok(Tried::Done(Updated::Done {
@@ -181,19 +162,42 @@ impl State {
         }))
     }
 
-    fn move_entry(
+    /// Writes the record of a session that may change hands, and its entry in the index.
+    fn write(
         &self,
+        shard: &mut Shard,
+        at: u32,
+        content: &Content<'_>,
         held: &mut Indexes<'_>,
-        (from, to): (u32, u32),
-        charged: usize,
-        id: SessionId,
-    ) {
-        if let Some(index) = held.of(to) {
-            index.add(&self.account, charged, to, id);
+        (owner, next_owner): (u32, u32),
+    ) -> Result<(), Short> {
+        let moves = owner != next_owner;
+        let entry = match held.of(next_owner) {
+            Some(index) if moves => index.needs(next_owner),
+            _ => 0,
+        };
+        let place = self.ids.place(content.id);
+        let short = |needs: Needs| Short {
+            needs: needs.and(Needs::of_bytes(entry)),
+            sessions: 0,
+            slots: Some((self.ids.shard(place), content.shape())),
+        };
+        if !self.account.charge(entry) {
+            return Err(short(Needs::default()));
         }
-        if let Some(index) = held.of(from) {
-            index.remove(&self.account, from, id);
+        if let Err(needs) = shard.replace(&self.account, at, content) {
+            self.account.refund(entry);
+            return Err(short(needs));
         }
+        if moves {
+            if let Some(index) = held.of(next_owner) {
+                index.add(&self.account, entry, next_owner, place);
+            }
+            if let Some(index) = held.of(owner) {
+                index.remove(&self.account, owner, place);
+            }
+        }
+        Ok(())
     }
 
     /// Whether a change with a security block may be made, and which sessions have to go for it.
@@ -224,18 +228,17 @@ impl State {
         now: Timestamp,
     ) -> Result<Touched, StoreError> {
         let mut shard = self.cell(id).lock();
-        let Some(at) = shard.find(id).filter(|at| !over(shard.slot(*at), now)) else {
+        let Some(at) = shard.find(id).filter(|at| !over(&shard.slot(*at), now)) else {
             return Ok(Touched::Gone);
         };
-        shard.slot(at).head()?;
-        shard.slot_mut(at).touch(activity);
+        shard.touch(at, activity);
         self.used(&mut shard, at);
         Ok(Touched::Done)
     }
 
-    fn owner_of(&self, id: SessionId) -> Option<u32> {
+    fn owner_by_id(&self, id: SessionId) -> Option<u32> {
         let shard = self.cell(id).lock();
-        shard.find(id).map(|at| shard.slot(at).owner)
+        shard.find(id).map(|at| self.owner_of(&shard.slot(at)))
     }
 
     pub(super) fn revoked(&self, record: &Record) -> bool {
@@ -271,21 +274,21 @@ impl State {
         let Some(max) = limit.max else {
             return Ok(Vec::new());
         };
-        let ids: Vec<_> = index.of(owner).filter(|other| *other != id).collect();
-        if ids.len() < max.max(1) as usize {
+        // One of them may be the session itself.
+        if index.count(owner) < max.max(1) as usize {
             return Ok(Vec::new());
         }
         let mut others = Vec::new();
-        for id in ids {
-            let shard = self.cell(id).lock();
-            let Some(at) = shard.find(id).filter(|at| !over(shard.slot(*at), now)) else {
-                continue;
-            };
-            let head = shard.slot(at).head()?;
-            let same = head.app == app.map(crate::App::as_str)
-                && head.subject == subject.map(crate::Subject::as_str);
-            if same {
-                others.push((head.created_at, id));
+        for place in index.of(owner) {
+            let shard = self.cell_of(place).lock();
+            for at in shard.at(place) {
+                let slot = shard.slot(at);
+                let head = slot.head()?;
+                let same = head.app == app.map(crate::App::as_str)
+                    && head.subject == subject.map(crate::Subject::as_str);
+                if same && slot.id() != id && !over(&slot, now) {
+                    others.push((head.times.created_at, slot.id()));
+                }
             }
         }
         Ok(others)
@@ -295,7 +298,7 @@ impl State {
     fn end_all(&self, ids: &[SessionId], held: &mut Indexes<'_>) {
         for id in ids {
             // A session of that subject cannot change hands meanwhile: that takes the lock which is held.
-            let _ = self.take(*id, held, |_| true);
+            let _ = self.take(*id, held, |_| Some(()));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::store::{Expect, ReplayGuard as _, Scope, SubjectIndex as _, Touched, 
 
 /// A store with room for about `sessions` sessions of these tests.
 fn room_for(sessions: usize) -> MemoryStore {
-    MemoryStore::reserve(super::super::state::State::fixed(1) + 4096 + sessions * 400)
+    MemoryStore::reserve(super::super::state::State::fixed(0, 1) + 6144 + sessions * 400)
 }
 
 /// Fills it with anonymous sessions until one has to go; answers how many fit.
@@ -54,7 +54,7 @@ fn the_least_recently_used_goes_first() {
 /// Over several shards too it is the order of the whole store.
 #[test]
 fn the_order_of_use_spans_shards() {
-    let fixed = super::super::state::State::fixed(4);
+    let fixed = super::super::state::State::fixed(0, 4);
     let store = MemoryStore::builder()
         .reserve(fixed + 100_000)
         .max_sessions(40)

@@ -59,7 +59,7 @@ fn parallel_logins_keep_the_limit() {
 /// Everything at once, in a store that is always full: nothing hangs, and the account is right at the end.
 #[test]
 fn a_storm_in_a_full_store_keeps_the_account() {
-    let fixed = super::super::state::State::fixed(4);
+    let fixed = super::super::state::State::fixed(0, 4);
     let store = MemoryStore::builder()
         .reserve(fixed + 60_000)
         .with_shards(4);
