@@ -9,6 +9,9 @@ use cloakroom_core::{
 use http::{HeaderValue, header};
 use std::error::Error as _;
 
+/// After how many seconds it is worth asking a full store again: places come free one by one, as people log out.
+pub const FULL_RETRY_AFTER: HeaderValue = HeaderValue::from_static("60");
+
 /// The answer to a failed session operation.
 pub fn session_problem(error: &Error) -> Problem {
     match error {
@@ -47,7 +50,7 @@ pub fn store_problem(error: &StoreError) -> Problem {
         }
         ErrorKind::Full => {
             tracing::warn!(%error, "the store is full");
-            later(Problem::new(&problems::UNAVAILABLE).detail("the store is full of live sessions"))
+            Problem::new(&problems::FULL).header(header::RETRY_AFTER, FULL_RETRY_AFTER)
         }
         ErrorKind::Denied | ErrorKind::Corrupt => {
             tracing::error!(%error, cause, "the store failed");

@@ -339,6 +339,9 @@ pub struct Argon2 {
     pub iterations: u32,
     /// Lanes.
     pub parallelism: u32,
+    /// The most hashes under way at a time, each with its memory; without it half the processors, 1 to 4.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<u32>,
 }
 
 impl Default for Argon2 {
@@ -347,6 +350,7 @@ impl Default for Argon2 {
             memory: Size::kib(19 * 1024),
             iterations: 2,
             parallelism: 1,
+            at_once: None,
         }
     }
 }

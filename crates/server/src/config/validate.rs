@@ -207,7 +207,8 @@ fn people(config: &Config, within: &Ranges<'_>) -> Result<(), ConfigError> {
         Size::kib(7 * 1024)..=Size::kib(4 * 1024 * 1024),
     )?;
     within.check("argon2.iterations", argon2.iterations, 1..=100)?;
-    within.check("argon2.parallelism", argon2.parallelism, 1..=64)
+    within.check("argon2.parallelism", argon2.parallelism, 1..=64)?;
+    within.check("argon2.at_once", argon2.at_once.unwrap_or(1), 1..=64)
 }
 
 struct Ranges<'a> {

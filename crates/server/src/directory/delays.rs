@@ -144,7 +144,7 @@ enum Charged {
     Stranger,
 }
 
-/// All counters, in a fixed amount of memory (3.75 MiB).
+/// All counters, in a fixed amount of memory (3 MiB, of which what is used becomes resident).
 #[derive(Debug)]
 pub struct Delays {
     pairs: Table,

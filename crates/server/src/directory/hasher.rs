@@ -1,9 +1,9 @@
 //! Argon2id on blocking threads, a few at a time: a flood of logins takes neither all processors nor all memory.
 
-use super::Error;
+use super::{Error, frugal::Frugal};
 use crate::config;
 use argon2::{
-    Algorithm, Argon2, Params, Version,
+    Algorithm, Params,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use base64::Engine;
@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 const LONGEST_QUEUE: usize = 64;
 
 pub(super) struct Hasher {
-    argon2: Argon2<'static>,
+    argon2: Frugal,
     /// A hash that no password has, with the parameters in force: an unknown user takes as long as a known one.
     nobody: String,
     slots: Arc<Semaphore>,
@@ -43,12 +43,18 @@ impl Hasher {
         // The configuration was checked against wider ranges than Argon2's own; the default cannot fail.
         let params =
             Params::new(kib, costs.iterations, costs.parallelism, None).unwrap_or(Params::DEFAULT);
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let argon2 = Frugal::new(params);
+        let at_once = costs.at_once.map_or_else(
+            || {
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                (cores / 2).clamp(1, 4)
+            },
+            |at_once| usize::try_from(at_once).unwrap_or(1),
+        );
         Self {
             nobody: nobody(argon2.params()),
             argon2,
-            slots: Arc::new(Semaphore::new((cores / 2).clamp(1, 4))),
+            slots: Arc::new(Semaphore::new(at_once)),
             waiting: AtomicUsize::new(0),
         }
     }
@@ -118,7 +124,7 @@ impl Drop for Place<'_> {
     }
 }
 
-fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, Error> {
+fn hash(argon2: &Frugal, password: &str) -> Result<String, Error> {
     // Only the system's random generator can fail here.
     let hash: PasswordHash = argon2
         .hash_password(password.as_bytes())
@@ -126,7 +132,7 @@ fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, Error> {
     Ok(hash.to_string())
 }
 
-fn is_current(hash: &PasswordHash, argon2: &Argon2<'_>) -> bool {
+fn is_current(hash: &PasswordHash, argon2: &Frugal) -> bool {
     let now = argon2.params();
     hash.algorithm.as_str() == Algorithm::Argon2id.as_str()
         && Params::try_from(hash).is_ok_and(|then| {
@@ -160,6 +166,7 @@ mod tests {
             memory: Size::kib(8 * 1024),
             iterations,
             parallelism: 1,
+            at_once: None,
         })
     }
 

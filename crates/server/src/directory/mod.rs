@@ -6,6 +6,7 @@ mod delays_tests;
 mod devices;
 mod error;
 mod first;
+mod frugal;
 mod hasher;
 mod login;
 mod password;

@@ -34,39 +34,70 @@ impl Bucket {
     }
 }
 
+/// A bucket as it is kept: key, debt in milliseconds, and the two times.
+///
+/// Plain numbers, because memory of nothing but zeros is taken from the system untouched: where few log in, most of the
+/// table never becomes resident.
+type Kept = [u64; 4];
+
+impl From<Kept> for Bucket {
+    fn from([key, debt, at, known_until]: Kept) -> Self {
+        Self {
+            key,
+            debt: Duration::from_millis(debt),
+            at: Timestamp::from_millis(at.cast_signed()),
+            known_until: Timestamp::from_millis(known_until.cast_signed()),
+        }
+    }
+}
+
+impl From<Bucket> for Kept {
+    fn from(bucket: Bucket) -> Self {
+        [
+            bucket.key,
+            u64::try_from(bucket.debt.as_millis()).unwrap_or(u64::MAX),
+            bucket.at.as_millis().cast_unsigned(),
+            bucket.known_until.as_millis().cast_unsigned(),
+        ]
+    }
+}
+
 /// Buckets by key. Keys are hashed under a random seed, so that nobody can choose whose place to take.
 pub(super) struct Table {
     seed: RandomState,
-    sets: Box<[[Bucket; WAYS]]>,
+    sets: Box<[[Kept; WAYS]]>,
 }
 
 impl Table {
-    /// Room for `sets` times 8 buckets, 40 bytes each, taken at once and never more.
+    /// Room for `sets` times 8 buckets, 32 bytes each, taken at once and never more.
     pub(super) fn new(sets: usize) -> Self {
         Self {
             seed: RandomState::new(),
-            sets: vec![[Bucket::default(); WAYS]; sets.max(1)].into_boxed_slice(),
+            sets: vec![[[0; 4]; WAYS]; sets.max(1)].into_boxed_slice(),
         }
     }
 
     /// The bucket of `key`; an empty one where there is none.
     pub(super) fn get(&self, key: &impl Hash) -> Bucket {
         let (key, set) = self.place(key);
-        let found = self.sets[set].iter().find(|bucket| bucket.key == key);
-        found.copied().unwrap_or(Bucket {
-            key,
-            ..Bucket::default()
-        })
+        let found = self.sets[set].iter().find(|kept| kept[0] == key);
+        found.map_or_else(
+            || Bucket {
+                key,
+                ..Bucket::default()
+            },
+            |kept| Bucket::from(*kept),
+        )
     }
 
     /// Keeps what became of the bucket of `key`.
     pub(super) fn set(&mut self, key: &impl Hash, bucket: Bucket, now: Timestamp) {
         let (key, set) = self.place(key);
         let set = &mut self.sets[set];
-        let own = set.iter().position(|bucket| bucket.key == key);
-        let least = || (0..WAYS).min_by_key(|way| set[*way].worth(now));
+        let own = set.iter().position(|kept| kept[0] == key);
+        let least = || (0..WAYS).min_by_key(|way| Bucket::from(set[*way]).worth(now));
         if let Some(way) = own.or_else(least) {
-            set[way] = Bucket { key, ..bucket };
+            set[way] = Bucket { key, ..bucket }.into();
         }
     }
 

@@ -1,7 +1,7 @@
 //! The pages: templates in the binary, no script, one style sheet.
 
 use crate::{
-    directory,
+    api, directory,
     http::{Problem, no_store},
     state::AppState,
 };
@@ -9,6 +9,8 @@ use axum::{
     extract::State,
     response::{Html, IntoResponse, Response},
 };
+use cloakroom::service::Error;
+use cloakroom_core::store::ErrorKind;
 use http::{HeaderValue, StatusCode, header};
 use minijinja::{Environment, Value, context};
 
@@ -94,8 +96,11 @@ pub(super) fn message_with_link(
     page(state, status, "message.html", values)
 }
 
-/// The page for a store that is out of reach: never one that looks like a logout.
-pub(super) fn unavailable(state: &AppState, error: &cloakroom::service::Error) -> Response {
+/// The page for a store that is out of reach, or full: never one that looks like a logout.
+pub(super) fn unavailable(state: &AppState, error: &Error) -> Response {
+    if is_full(error) {
+        return full(state);
+    }
     tracing::error!(%error, source = ?std::error::Error::source(error).map(ToString::to_string), "a page could not be answered");
     let mut response = message(
         state,
@@ -106,6 +111,26 @@ pub(super) fn unavailable(state: &AppState, error: &cloakroom::service::Error) -
     response
         .headers_mut()
         .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
+/// Whether a session could not begin because there is no place for one more.
+pub(super) fn is_full(error: &Error) -> bool {
+    matches!(error, Error::Store(error) if error.kind() == ErrorKind::Full)
+}
+
+/// All places are taken: on a device with `max_sessions=1`, by whoever is logged in.
+fn full(state: &AppState) -> Response {
+    tracing::warn!(target: "audit", event = "login_refused_full", "all places for sessions are taken");
+    let idle = state.config().session.idle_timeout;
+    let text = format!(
+        "Only so many people can be logged in here at the same time, and all places are in use. Please try again when somebody has logged out; a session that is not used ends by itself after {idle}."
+    );
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let mut response = message(state, status, "All places are taken", &text);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, api::FULL_RETRY_AFTER);
     response
 }
 

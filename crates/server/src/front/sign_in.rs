@@ -1,13 +1,13 @@
 //! What a proven login does to sessions and cookies.
 
 use super::{client, cookies::Own, cross_host, pages};
-use crate::{directory::DeviceSecret, http::Peer, state::AppState};
+use crate::{config::OnFull, directory::DeviceSecret, http::Peer, state::AppState};
 use axum::response::Response;
 use cloakroom::{
     Proof,
     service::{Cause, Error, Started, Target},
 };
-use cloakroom_core::{lifecycle::Begin, record::Epoch};
+use cloakroom_core::{lifecycle::Begin, record::Epoch, store::Scope};
 use http::{HeaderMap, header};
 use url::Url;
 
@@ -39,7 +39,36 @@ pub(super) async fn begin(
         admitted,
         ..Begin::default()
     };
-    sessions.create(&begin).await
+    match sessions.create(&begin).await {
+        Err(error) if pages::is_full(&error) && make_room(state, &begin).await? => {
+            sessions.create(&begin).await
+        }
+        done => done,
+    }
+}
+
+/// Ends the person's own oldest session where all places are taken: nobody is locked out by a session that he has left
+/// open elsewhere. Where more sessions than allowed are refused (`on_full = "deny"`), so is this one.
+async fn make_room(state: &AppState, begin: &Begin) -> Result<bool, Error> {
+    let denies = state.config().session.on_full == OnFull::Deny;
+    let Some(proof) = begin.proof.as_ref().filter(|_| !denies) else {
+        return Ok(false);
+    };
+    let scope = Scope::Subject {
+        app: None,
+        subject: proof.subject.clone(),
+    };
+    let own = state.sessions().list(scope, None, 100).await?;
+    let oldest = own
+        .records
+        .iter()
+        .min_by_key(|record| record.security.created_at);
+    let Some(oldest) = oldest else {
+        return Ok(false);
+    };
+    cross_host::end_family(state, oldest).await?;
+    state.sessions().end(oldest.id, Cause::Displaced).await?;
+    Ok(true)
 }
 
 /// Sends a signed-in person on: to a host that needs a cookie of its own by way of its callback, elsewhere directly.

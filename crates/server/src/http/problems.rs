@@ -31,11 +31,12 @@ kinds! {
     TOO_LARGE = PAYLOAD_TOO_LARGE "too-large" "The request is too large": "The body or the session's data is over the limit; `limit` is in bytes.";
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body is not of a type that is taken here": "Send `Content-Type: application/json`.";
     IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY "idempotency-key-reused" "The idempotency key stands for another request": "Use a new key for a new request.";
-    TOO_MANY_SESSIONS = CONFLICT "too-many-sessions" "The subject has all the sessions it may have": "Only where `session.on_full = \"deny\"`.";
+    TOO_MANY_SESSIONS = CONFLICT "too-many-sessions" "The subject has all the sessions it may have": "Only where `session.on_full = \"deny\"`: end one of them first, or authenticate the one that is there.";
     TOO_MANY_REQUESTS = TOO_MANY_REQUESTS "too-many-requests" "Too many requests": "Wait as long as `Retry-After` says.";
     HEAD_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE "head-too-large" "The request's headers are too large": "Send fewer or shorter cookies and headers.";
     INTERNAL = INTERNAL_SERVER_ERROR "internal" "The server failed": "A fault of the server; the log has it under the answer's `X-Request-Id`.";
     UNAVAILABLE = SERVICE_UNAVAILABLE "unavailable" "The store is out of reach": "Try again later. It never means that a session has ended.";
+    FULL = SERVICE_UNAVAILABLE "full" "All places for sessions are taken": "The store keeps as many sessions as it may (`max_sessions`, `reserve`). One that ends or expires makes room; ask again after `Retry-After`.";
     NOT_READY = SERVICE_UNAVAILABLE "not-ready" "The server is not ready": "`checks` says what is missing, or the server is about to stop.";
     TIMED_OUT = SERVICE_UNAVAILABLE "timed-out" "The answer took too long": "Try again; whether the request had an effect is not known.";
 }

@@ -3,8 +3,8 @@
 use crate::http::{
     Kind,
     problems::{
-        ALREADY_EXISTS, API_KEY_NOT_FOUND, CONFLICT, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INTERNAL,
-        INVALID_FIELD, MALFORMED_JSON, MALFORMED_REQUEST, NOT_READY, SESSION_NOT_FOUND,
+        ALREADY_EXISTS, API_KEY_NOT_FOUND, CONFLICT, FORBIDDEN, FULL, IDEMPOTENCY_KEY_REUSED,
+        INTERNAL, INVALID_FIELD, MALFORMED_JSON, MALFORMED_REQUEST, NOT_READY, SESSION_NOT_FOUND,
         SUBJECT_NOT_FOUND, TIMED_OUT, TOO_LARGE, TOO_MANY_REQUESTS, TOO_MANY_SESSIONS,
         UNAUTHENTICATED, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE, VERSION_MISMATCH,
     },
@@ -45,16 +45,23 @@ pub(super) struct ProblemView {
 fn own(method: &HttpMethod, path: &str) -> Vec<&'static Kind> {
     use HttpMethod::{Get, Patch, Post};
     match (method, path) {
-        (Post, "/v1/sessions") => vec![&CONFLICT, &IDEMPOTENCY_KEY_REUSED, &TOO_MANY_SESSIONS],
+        (Post, "/v1/sessions") => vec![
+            &CONFLICT,
+            &IDEMPOTENCY_KEY_REUSED,
+            &TOO_MANY_SESSIONS,
+            &FULL,
+        ],
         (Post, "/v1/sessions/authenticate" | "/v1/sessions/{session_id}/authenticate") => {
-            vec![&SESSION_NOT_FOUND, &CONFLICT, &TOO_MANY_SESSIONS]
+            vec![&SESSION_NOT_FOUND, &CONFLICT, &TOO_MANY_SESSIONS, &FULL]
         }
         (
             Post,
             "/v1/sessions/update" | "/v1/sessions/renew" | "/v1/sessions/{session_id}/renew",
-        )
-        | (Get, "/v1/sessions/{session_id}") => vec![&SESSION_NOT_FOUND],
-        (Patch, "/v1/sessions/{session_id}") => vec![&SESSION_NOT_FOUND, &VERSION_MISMATCH],
+        ) => vec![&SESSION_NOT_FOUND, &FULL],
+        (Get, "/v1/sessions/{session_id}") => vec![&SESSION_NOT_FOUND],
+        (Patch, "/v1/sessions/{session_id}") => {
+            vec![&SESSION_NOT_FOUND, &VERSION_MISMATCH, &FULL]
+        }
         (Post, "/v1/users") => vec![&ALREADY_EXISTS, &TOO_MANY_REQUESTS],
         (_, "/v1/users/{name}/password") => vec![&SUBJECT_NOT_FOUND, &TOO_MANY_REQUESTS],
         (_, path) if path.starts_with("/v1/users/") => vec![&SUBJECT_NOT_FOUND],

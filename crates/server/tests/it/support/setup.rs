@@ -16,6 +16,7 @@ pub(crate) struct Setup {
     folder: Arc<TempDir>,
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
+    under: Vec<OsString>,
 }
 
 impl Setup {
@@ -25,6 +26,7 @@ impl Setup {
             folder,
             args: Vec::new(),
             env: Vec::new(),
+            under: Vec::new(),
         }
     }
 
@@ -36,6 +38,12 @@ impl Setup {
 
     pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Runs the binary under a program that replaces itself by it, as `prlimit` does.
+    pub(crate) fn under(mut self, program: &[&str]) -> Self {
+        self.under.extend(program.iter().map(OsString::from));
         self
     }
 
@@ -95,7 +103,10 @@ impl Setup {
 
     /// The binary, in the folder, without the environment of whoever runs the tests.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+        let binary = OsString::from(env!("CARGO_BIN_EXE_cloakroom"));
+        let mut words = self.under.iter().chain([&binary]);
+        let mut command = Command::new(words.next().unwrap_or(&binary));
+        command.args(words);
         command.current_dir(self.path());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CLOAKROOM_") {
