@@ -11,7 +11,8 @@ use axum::{
     extract::{State, rejection::FormRejection},
     response::Response,
 };
-use cloakroom::Proof;
+use cloakroom::{Proof, service::Error};
+use cloakroom_core::store::Refusal;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::context;
 use serde::Deserialize;
@@ -129,6 +130,20 @@ pub(super) async fn submit(
     signed_in(&state, &headers, peer, *proven, place, admitted).await
 }
 
+/// Why a person who has proven himself has no session.
+fn refused(state: &AppState, refusal: Refusal) -> String {
+    match refusal {
+        Refusal::TooManySessions => {
+            let max = state.config().session.max_per_subject;
+            let text = "You are logged in already in as many browsers as are allowed";
+            format!("{text} ({max}). Please log out in one of them first.")
+        }
+        Refusal::Revoked => {
+            "Your sessions were ended while you were logging in. Please log in again.".to_owned()
+        }
+    }
+}
+
 async fn signed_in(
     state: &AppState,
     headers: &HeaderMap,
@@ -144,15 +159,10 @@ async fn signed_in(
     };
     let started = match sign_in::begin(state, headers, peer, proof, admitted).await {
         Ok(started) => started,
-        Err(cloakroom::service::Error::Refused(_)) => {
-            let wrong = "You cannot log in right now. Please try again.";
-            return form(
-                state,
-                StatusCode::CONFLICT,
-                proven.person.name.as_str(),
-                place.as_ref(),
-                Some(wrong),
-            );
+        Err(Error::Refused(refusal)) => {
+            let (name, wrong) = (proven.person.name.as_str(), refused(state, refusal));
+            let status = StatusCode::CONFLICT;
+            return form(state, status, name, place.as_ref(), Some(&wrong));
         }
         Err(error) => return pages::unavailable(state, &error),
     };

@@ -10,6 +10,7 @@ mod kill;
 mod lists;
 mod million;
 mod parallel;
+mod per_subject;
 mod refusals;
 mod sessions;
 mod users;
