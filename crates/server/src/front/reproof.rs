@@ -196,10 +196,13 @@ impl Asking<'_> {
         };
         let target = Target::Token(&token);
         match state.sessions().authenticate(target, proof, admitted).await {
-            Ok(started) => Ok(May::Proven(Box::new(Again {
-                started,
-                device: proven.device,
-            }))),
+            Ok(started) => {
+                tracing::info!(target: "audit", event = "reproof", session_id = %self.own.id, subject = self.subject.as_str(), "password");
+                Ok(May::Proven(Box::new(Again {
+                    started,
+                    device: proven.device,
+                })))
+            }
             // The session ended meanwhile.
             Err(Error::Ended(_) | Error::Refused(_)) => {
                 let login = state.login_url(None);
