@@ -163,19 +163,22 @@ async fn there_is_no_open_redirect() {
     let site = Site::caddy().await;
     let allowed = [site.url(FIRST, "/"), site.url(SECOND, "/")];
     let login = site.url(FIRST, "/_auth/login");
+    let pages = [
+        login.clone(),
+        site.url(FIRST, "/_auth/continue"),
+        site.url(SECOND, "/_auth/callback"),
+    ];
     let known = logged_in_at_first(&site);
     for target in hostile_targets(&site) {
         let query = format!("return_to={target}");
-        for client in [&known, &site.curl()] {
-            let page = [
-                "-G",
-                "--data-urlencode",
-                &query,
-                "-H",
-                "Accept: text/html",
-                &login,
-            ];
-            stays_with(&allowed, &target, &client.run(&page));
+        let stranger = site.curl();
+        for (client, page) in pages
+            .iter()
+            .flat_map(|page| [(&known, page), (&stranger, page)])
+        {
+            let accept = "Accept: text/html";
+            let asked = ["-G", "--data-urlencode", &query, "-H", accept, page];
+            stays_with(&allowed, &target, &client.run(&asked));
         }
         let sent = site.curl().log_in(&login, ADA.0, ADA.1, &target);
         stays_with(&allowed, &target, &sent);
