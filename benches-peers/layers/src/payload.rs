@@ -14,7 +14,7 @@ pub fn payload() -> [(&'static str, Value); 5] {
     [
         (COUNT, json!(1000)),
         ("user", json!("5f0c2b1e-84a7-4b6e-9d53-0c1e7a2f6b90")),
-        ("email", json!("ada.lovelace@example.org")),
+        ("email", json!("augustalovelace@analytical.example.org")),
         ("roles", json!(["author", "editor"])),
         ("csrf", json!("q3Zl0bX7nT2vYw8sKp5mRj4uHd6eGf9aLc1oNi0xBtM")),
     ]

@@ -51,8 +51,23 @@ pub(super) fn rows(cases: &[CaseFigures]) -> Vec<Row> {
             row.of(format!("{:.0}", over(ours)), beside)
                 .goal(allocations),
         );
+        rows.extend(instructions(what, floor, ours, peer));
     }
     rows
+}
+
+/// Instructions over the floor, as valgrind's processor has them: one without SHA extensions.
+fn instructions(
+    what: &str,
+    floor: &LayerFigures,
+    ours: &LayerFigures,
+    peer: &LayerFigures,
+) -> Option<Row> {
+    let floor = floor.instructions?;
+    let (ours, peer) = (ours.instructions? - floor, peer.instructions? - floor);
+    let what = format!("{what}: instructions, share of tower-sessions'");
+    let row = Row::new(InProcess, what, once(ours / peer));
+    Some(row.of(format!("{ours:.0}"), format!("{peer:.0}")))
 }
 
 /// Nanoseconds over the floor, as a share of the peer's, round by round.

@@ -15,7 +15,7 @@ pub(super) fn measure(options: &Options) -> Result<StoreFigures> {
     let examples = options.ours.join("examples");
     let mut figures = StoreFigures {
         embedded: document(&examples.join("embedded_figures"), &["--json"])?,
-        memory: document(&examples.join("memory_figures"), &["--json", sessions])?,
+        memory: document(&examples.join("memory_figures"), &["--json"])?,
         peers: BTreeMap::new(),
     };
     for layer in PEERS {

@@ -14,16 +14,16 @@ const END: &str = "<!-- end of the generated part -->";
 /// Puts the tables in the place of the last ones.
 pub(super) fn write(file: &Path, results: &Results, rows: &[Row]) -> Result<()> {
     let text = std::fs::read_to_string(file)?;
-    let around = text
-        .split_once(BEGIN)
-        .and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) =
-        around.ok_or_else(|| format!("{}: a marker is missing", file.display()))?;
-    let generated = generated(results, rows);
-    Ok(std::fs::write(
-        file,
-        format!("{before}{BEGIN}\n{generated}{END}{after}"),
-    )?)
+    let replaced = replaced(&text, &generated(results, rows));
+    let text = replaced.ok_or_else(|| format!("{}: a marker is missing", file.display()))?;
+    Ok(std::fs::write(file, text)?)
+}
+
+/// The page with this between the markers.
+fn replaced(page: &str, generated: &str) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{generated}{END}{after}"))
 }
 
 fn generated(results: &Results, rows: &[Row]) -> String {
@@ -93,4 +93,17 @@ fn line<T>(taken: Option<&Taken<T>>) -> String {
         let run = if *quick { "a quick run" } else { "a full run" };
         format!("{at}, {run} of {commit} on {machine}; load average before {load_average:.1}.\n")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stands_between_the_markers_changes() {
+        let page = format!("guide\n{BEGIN}\nold\n{END}\nnotes\n");
+        let expected = format!("guide\n{BEGIN}\nnew\n{END}\nnotes\n");
+        assert_eq!(replaced(&page, "new\n"), Some(expected));
+        assert_eq!(replaced("guide\n", "new\n"), None);
+    }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::{
-    DrawingArea, IntoDrawingArea as _, IntoFont as _, PathElement, RGBColor, Rectangle, SVGBackend,
-    Text, TextStyle,
+    DrawingArea, IntoDrawingArea as _, IntoFont as _, PathElement, Polygon, RGBColor, Rectangle,
+    SVGBackend, Text, TextStyle,
 };
 use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -103,10 +103,7 @@ impl Chart {
             x += 34 + 8 * i32::try_from(name.len()).unwrap_or(0);
         }
         if self.groups.iter().any(|group| group.goal.is_some()) {
-            area.draw(&PathElement::new(
-                [(x + 6, 42), (x + 6, 58)],
-                GOAL.stroke_width(3),
-            ))?;
+            mark(area, (x + 6, 54))?;
             write(area, "cloakroom's goal", (x + 16, 50), 15, INK, HPos::Left)?;
         }
         Ok(())
@@ -182,8 +179,7 @@ impl Group {
         let middle = i32::midpoint(top, y) - 1;
         write(area, &self.label, (LEFT - 10, middle), 15, INK, HPos::Right)?;
         if let Some(goal) = self.goal {
-            let first = [(at(goal), top - 3), (at(goal), top + BAR)];
-            area.draw(&PathElement::new(first, GOAL.stroke_width(3)))?;
+            mark(area, (at(goal), top - 1))?;
         }
         Ok(y)
     }
@@ -191,6 +187,12 @@ impl Group {
 
 type Failed = plotters::drawing::DrawingAreaErrorKind<std::io::Error>;
 type Drawn = std::result::Result<(), Failed>;
+
+/// A triangle that stands on its tip: above the bars, where it hides no figure.
+fn mark(area: &Area<'_>, (x, y): (i32, i32)) -> Drawn {
+    let corners = [(x - 5, y - 9), (x + 5, y - 9), (x, y)];
+    area.draw(&Polygon::new(corners, GOAL.filled()))
+}
 
 fn write(
     area: &Area<'_>,
