@@ -3,6 +3,8 @@
 mod arbitrary;
 mod codec;
 mod data;
+mod figures;
+mod flood;
 mod hostile;
 mod lifecycle;
 mod pinned;

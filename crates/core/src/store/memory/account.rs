@@ -146,28 +146,38 @@ impl Account {
     }
 
     /// Takes what one more session needs: room and its place.
-    pub(super) fn room_for_session(&self, needs: Needs) -> Option<Room> {
+    pub(super) fn room_for_session(&self, needs: Needs, anonymous: bool) -> Option<Room> {
+        // Counted as anonymous before it is counted at all, and the other way round when it goes: sessions with a subject
+        // are never thought to be more than they are, which would refuse somebody for whom there is a place.
+        self.changes_hands(false, anonymous);
         let within = |sessions: usize| (sessions < self.max_sessions).then_some(sessions + 1);
         let placed = self.sessions.fetch_update(Relaxed, Relaxed, within);
-        placed.ok()?;
-        let room = self.room(needs);
+        let room = placed.ok().and_then(|_| self.room(needs));
         if room.is_none() {
-            self.session_gone();
+            self.sessions
+                .fetch_sub(usize::from(placed.is_ok()), Relaxed);
+            self.changes_hands(anonymous, false);
         }
         room
     }
 
-    pub(super) fn session_gone(&self) {
+    pub(super) fn session_gone(&self, anonymous: bool) {
         self.sessions.fetch_sub(1, Relaxed);
+        self.changes_hands(anonymous, false);
     }
 
-    pub(super) fn anonymous_came(&self, bytes: usize) {
-        self.anonymous.fetch_add(1, Relaxed);
+    /// One that was anonymous, or not, is so now.
+    pub(super) fn changes_hands(&self, was: bool, is: bool) {
+        self.anonymous.fetch_add(usize::from(is), Relaxed);
+        self.anonymous.fetch_sub(usize::from(was), Relaxed);
+    }
+
+    /// Slots of an anonymous session came.
+    pub(super) fn evictable_came(&self, bytes: usize) {
         self.evictable.fetch_add(bytes, Relaxed);
     }
 
-    pub(super) fn anonymous_went(&self, bytes: usize) {
-        self.anonymous.fetch_sub(1, Relaxed);
+    pub(super) fn evictable_went(&self, bytes: usize) {
         self.evictable.fetch_sub(bytes, Relaxed);
     }
 

@@ -116,16 +116,16 @@ impl Segment {
 
     /// The layout in which one more fits.
     fn grown(&self, bits: u32) -> Layout {
-        let now = self.blocks.len();
-        let blocks = now + (now / 16).max(1);
+        let more = |blocks: usize| blocks + (blocks / 16).max(1);
         if self.is_dense() {
-            self.layout(blocks, bits)
-        } else {
-            // Many entries with one hash are all behind one home; more homes do not spread them.
-            Layout {
-                homes: self.homes,
-                blocks,
-            }
+            let layout = self.layout(more(self.homes.div_ceil(BLOCK)), bits);
+            let blocks = layout.blocks.max(self.blocks.len());
+            return Layout { blocks, ..layout };
+        }
+        // Many entries with one hash are all behind one home; more homes do not spread them.
+        Layout {
+            homes: self.homes,
+            blocks: more(self.blocks.len()),
         }
     }
 

@@ -22,6 +22,12 @@ impl Queue {
         (self.first != NONE).then_some(self.first)
     }
 
+    /// The next after `at`.
+    pub(super) fn after(&self, arena: &Arena, at: u32) -> Option<u32> {
+        let next = arena.link(at, NEXT);
+        (next != NONE).then_some(next)
+    }
+
     /// `at` was used just now.
     pub(super) fn push(&mut self, arena: &mut Arena, at: u32) {
         arena.set_link(at, PREV, self.last);

@@ -93,7 +93,7 @@ impl Shard {
         self.wheel.insert(&mut self.arena, at);
         let slot = self.arena.slot(at);
         if slot.is_anonymous() {
-            account.anonymous_came(slot.shape().size());
+            account.evictable_came(slot.shape().size());
             self.queue.push(&mut self.arena, at);
         }
     }
@@ -102,7 +102,7 @@ impl Shard {
         self.wheel.unlink(&mut self.arena, at);
         let slot = self.arena.slot(at);
         if slot.is_anonymous() {
-            account.anonymous_went(slot.shape().size());
+            account.evictable_went(slot.shape().size());
             self.queue.unlink(&mut self.arena, at);
         }
     }
@@ -192,6 +192,16 @@ impl Shard {
     /// The anonymous session that was used least recently.
     pub(super) fn oldest(&self) -> Option<u32> {
         self.queue.first()
+    }
+
+    /// That one, or the next where it is `spare`.
+    pub(super) fn oldest_but(&self, spare: Option<SessionId>) -> Option<u32> {
+        let oldest = self.queue.first()?;
+        if Some(self.arena.slot(oldest).id()) == spare {
+            self.queue.after(&self.arena, oldest)
+        } else {
+            Some(oldest)
+        }
     }
 
     /// A session whose deadline is at or before `now`; see [`Wheel::due`].

@@ -177,9 +177,9 @@ impl State {
         let Some(found) = wanted(&slot) else {
             return Tried::Done(None);
         };
+        self.account.session_gone(slot.is_anonymous());
         shard.remove(&self.account, at);
         drop(shard);
-        self.account.session_gone();
         if let Some(index) = held.of(owner) {
             index.remove(&self.account, owner, place);
         }
@@ -219,11 +219,14 @@ impl State {
         if self.account.fits(short) || self.clear_one(now, &mut { usize::MAX }).is_some() {
             return Ok(());
         }
-        let possible = self.full == Full::Evict && self.could_fit(short, spare);
-        if possible && self.evict_one(spare) {
-            return Ok(());
+        if self.full == Full::Reject || !self.could_fit(short, spare) {
+            return Err(FULL);
         }
-        Err(FULL)
+        if !self.evict_one(spare) {
+            // There is room, or what makes room; another thread is about to take or to give it.
+            std::thread::yield_now();
+        }
+        Ok(())
     }
 
     /// Whether there could be room if every anonymous session but `spare` went: asked first, so that a write which can
@@ -294,12 +297,11 @@ impl State {
         by_age.sort_unstable_by_key(|(age, _)| std::cmp::Reverse(*age));
         by_age.into_iter().any(|(_, cell)| {
             let mut shard = cell.lock();
-            let oldest = shard.oldest();
-            let Some(at) = oldest.filter(|at| Some(shard.slot(*at).id()) != spare) else {
+            let Some(at) = shard.oldest_but(spare) else {
                 return false;
             };
+            self.account.session_gone(true);
             shard.remove(&self.account, at);
-            self.account.session_gone();
             self.account.evicted();
             true
         })

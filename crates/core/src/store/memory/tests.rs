@@ -2,6 +2,7 @@
 
 mod accounting;
 mod eviction;
+mod ordered;
 mod packed;
 mod threads;
 

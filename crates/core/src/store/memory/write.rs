@@ -73,7 +73,7 @@ impl State {
         let entry = held.of(owner).map_or(0, |index| index.needs(owner));
         let needs = shard.needs(id, content.shape());
         let needs = needs.and(Needs::of_bytes(entry));
-        let Some(mut room) = self.account.room_for_session(needs) else {
+        let Some(mut room) = self.account.room_for_session(needs, content.anonymous) else {
             return Ok(Tried::Short(Short {
                 needs,
                 sessions: 1,
@@ -189,6 +189,7 @@ impl State {
             self.account.refund(entry);
             return Err(short(needs));
         }
+        self.account.changes_hands(owner == 0, content.anonymous);
         if moves {
             if let Some(index) = held.of(next_owner) {
                 index.add(&self.account, entry, next_owner, place);

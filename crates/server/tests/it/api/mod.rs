@@ -4,6 +4,7 @@ mod by_token;
 mod client;
 mod commands;
 mod described;
+mod full;
 mod idempotency;
 mod keys;
 mod kill;

@@ -56,6 +56,75 @@ fn parallel_logins_keep_the_limit() {
     store.audit();
 }
 
+/// `max_sessions` holds at every moment, in both modes; with one place, whoever comes first has it.
+#[test]
+fn parallel_creates_keep_max_sessions() {
+    for (max, full) in [
+        (1, Full::Reject),
+        (1, Full::Evict),
+        (7, Full::Reject),
+        (7, Full::Evict),
+    ] {
+        let store = MemoryStore::builder()
+            .reserve(1 << 20)
+            .max_sessions(max)
+            .full(full)
+            .with_shards(4);
+        let done = AtomicU64::new(0);
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (store, done) = (&store, &done);
+                scope.spawn(move || {
+                    for round in 0..300 {
+                        let number = thread * 1000 + round;
+                        match create(store, named(number, &format!("subject {number}"))) {
+                            Ok(_) => done.fetch_add(1, Ordering::Relaxed),
+                            Err(error) => {
+                                assert_eq!(error.kind(), ErrorKind::Full);
+                                0
+                            }
+                        };
+                        assert!(store.stats().sessions <= max);
+                    }
+                });
+            }
+        });
+        assert_eq!(done.into_inner(), max as u64, "{full:?}");
+        assert_eq!((store.stats().sessions, store.stats().evicted), (max, 0));
+        store.audit();
+    }
+}
+
+/// A place that comes free is taken exactly once, and what was anonymous makes way for a login.
+#[test]
+fn the_one_place_changes_hands_in_parallel() {
+    let store = MemoryStore::builder()
+        .reserve(1 << 20)
+        .max_sessions(1)
+        .build();
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let store = &store;
+            scope.spawn(move || {
+                for round in 0..300 {
+                    let number = thread * 1000 + round;
+                    let made = create(store, anonymous(number));
+                    assert!(
+                        made.is_ok(),
+                        "an anonymous one gives way to the next: {made:?}"
+                    );
+                    assert!(store.stats().sessions <= 1);
+                    ready(store.delete(id(number))).expect("an answer");
+                }
+            });
+        }
+    });
+    create(&store, anonymous(1)).expect("room");
+    create(&store, named(2, "ann")).expect("in its place");
+    assert_full(create(&store, named(3, "bob")));
+    store.audit();
+}
+
 /// Everything at once, in a store that is always full: nothing hangs, and the account is right at the end.
 #[test]
 fn a_storm_in_a_full_store_keeps_the_account() {
