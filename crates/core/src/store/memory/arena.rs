@@ -110,9 +110,10 @@ impl Shape {
     }
 }
 
-#[derive(Default)]
 struct Class {
     pages: Vec<Page>,
+    /// Slots of a page.
+    per: usize,
     len: usize,
     /// Those of anonymous sessions.
     anonymous: usize,
@@ -134,7 +135,6 @@ impl Moved {
 
 pub(super) struct Arena {
     classes: [Class; CLASSES],
-    page: usize,
 }
 
 impl Class {
@@ -157,17 +157,17 @@ pub(super) const fn class(at: u32) -> usize {
 impl Arena {
     pub(super) fn new(page: usize) -> Self {
         Self {
-            classes: std::array::from_fn(|_| Class::default()),
-            page,
+            classes: SIZES.map(|size| Class {
+                pages: Vec::new(),
+                per: (page / size).min((1 << PLACES) - 1),
+                len: 0,
+                anonymous: 0,
+            }),
         }
     }
 
-    fn per_page(&self, class: usize) -> usize {
-        (self.page / SIZES[class]).min((1 << PLACES) - 1)
-    }
-
     fn name(&self, class: usize, index: usize) -> u32 {
-        let per = self.per_page(class);
+        let per = self.classes[class].per;
         ((class << (PLACES + PAGES)) | ((index / per) << PLACES) | (index % per)) as u32
     }
 
@@ -217,8 +217,14 @@ impl Arena {
 
     fn more(&self, shape: Shape, of: usize) -> usize {
         let class = &self.classes[of];
-        let pages = (class.len + shape.slots(of)).div_ceil(self.per_page(of));
-        pages.saturating_sub(class.pages.len())
+        let free = class.pages.len() * class.per - class.len;
+        let missing = shape.slots(of).saturating_sub(free);
+        // Mostly 0, and a division is not free.
+        if missing == 0 {
+            0
+        } else {
+            missing.div_ceil(class.per)
+        }
     }
 
     /// Makes the lists of pages long enough for the slots of `shape`; answers what they take more.
@@ -240,9 +246,8 @@ impl Arena {
     /// A place of `class`, whatever it contains; its page, where it needs one, is among those of `room`.
     pub(super) fn push(&mut self, room: &mut Room, class: usize, anonymous: bool) -> u32 {
         let at = self.name(class, self.classes[class].len);
-        let per = self.per_page(class);
         let class = &mut self.classes[class];
-        if class.len == class.pages.len() * per {
+        if class.len == class.pages.len() * class.per {
             debug_assert!(!room.pages.is_empty(), "a page was charged");
             class.pages.extend(room.pages.pop());
         }
@@ -261,11 +266,10 @@ impl Arena {
             bytes.copy_from_slice(self.get(last));
             self.get_mut(at).copy_from_slice(bytes);
         }
-        let per = self.per_page(of);
         let class = &mut self.classes[of];
         class.len -= 1;
         class.anonymous -= usize::from(anonymous);
-        if class.len <= (class.pages.len() - 1) * per {
+        if class.len <= (class.pages.len() - 1) * class.per {
             class
                 .pages
                 .pop()
@@ -294,7 +298,7 @@ impl Arena {
         classes
             .map(|(of, class)| {
                 let kept = class.len - class.anonymous + slots(spared, of) + slots(wanted, of);
-                class.pages.len().cast_signed() - kept.div_ceil(self.per_page(of)).cast_signed()
+                class.pages.len().cast_signed() - kept.div_ceil(class.per).cast_signed()
             })
             .sum()
     }

@@ -87,22 +87,32 @@ impl Segment {
 
     /// The first place at or behind the home of `hash` that is free or has no smaller hash.
     fn start(&self, hash: u32, bits: u32) -> usize {
+        // One less, so that a free place is like one with the largest hash.
+        let wanted = (u64::from(hash) << 32).saturating_sub(1);
         let home = home(hash, bits, self.homes);
-        let smaller = |entry: &u64| *entry != 0 && hash_of(*entry) < hash;
-        home + self.from(home).take_while(smaller).count()
+        let mut offset = home % BLOCK;
+        for (number, block) in self.blocks.iter().enumerate().skip(home / BLOCK) {
+            let found = block[offset..].iter();
+            let mut found = found.map(|entry| entry.wrapping_sub(1) >= wanted);
+            if let Some(at) = found.position(|found| found) {
+                return number * BLOCK + offset + at;
+            }
+            offset = 0;
+        }
+        self.places()
     }
 
-    /// Entries with this hash.
-    fn same(&self, hash: u32, bits: u32) -> impl Iterator<Item = u64> {
+    /// Entries with this hash, from its [`Segment::start`] on.
+    fn same(&self, hash: u32, start: usize) -> impl Iterator<Item = u64> {
         let same = move |entry: &u64| *entry != 0 && hash_of(*entry) == hash;
-        self.from(self.start(hash, bits)).take_while(same)
+        self.from(start).take_while(same)
     }
 
     fn find(&self, hash: u32, value: u32, bits: u32) -> Option<usize> {
-        let found = self
-            .same(hash, bits)
-            .position(|found| found == entry(hash, value));
-        found.map(|at| self.start(hash, bits) + at)
+        let start = self.start(hash, bits);
+        let wanted = entry(hash, value);
+        let found = self.same(hash, start).position(|found| found == wanted);
+        found.map(|at| start + at)
     }
 
     /// Whether one more fits: nine tenths may be taken, and the last place must be free.
@@ -191,13 +201,18 @@ impl Segment {
     }
 
     fn insert(&mut self, new: u64, bits: u32) {
-        let mut at = self.start(hash_of(new), bits);
-        let mut carried = new;
-        while carried != 0 {
-            let next = self.get(at);
-            self.set(at, carried);
-            carried = next;
-            at += 1;
+        let start = self.start(hash_of(new), bits);
+        let (mut carried, mut offset) = (new, start % BLOCK);
+        for block in &mut self.blocks[start / BLOCK..] {
+            let free = block[offset..].iter().position(|entry| *entry == 0);
+            let end = free.map_or(BLOCK - 1, |free| offset + free);
+            let last = block[end];
+            block.copy_within(offset..end, offset + 1);
+            block[offset] = carried;
+            if free.is_some() {
+                break;
+            }
+            (carried, offset) = (last, 0);
         }
         self.len += 1;
     }
@@ -308,7 +323,8 @@ impl Ordered {
     /// Values of the entries with this hash.
     pub(super) fn values(&self, hash: u32) -> impl Iterator<Item = u32> {
         let segment = &self.segments[self.segment(hash)];
-        segment.same(hash, self.bits).map(value_of)
+        let start = segment.start(hash, self.bits);
+        segment.same(hash, start).map(value_of)
     }
 
     /// Hashes and values from `hash` on, ascending by hash.

@@ -113,6 +113,9 @@ impl State {
 
     /// The [`State::owner`] of a session.
     pub(super) fn owner_of(&self, slot: &Slot<'_>) -> u32 {
+        if slot.is_anonymous() {
+            return 0;
+        }
         let head = slot.head().ok();
         let subject = head.and_then(|head| head.subject);
         subject.map_or(0, |subject| self.owner_named(subject))

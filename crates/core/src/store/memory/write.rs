@@ -106,16 +106,17 @@ impl State {
         let Asked {
             id, change, now, ..
         } = *asked;
-        let Some(owner) = self.owner_by_id(id) else {
-            return Ok(Tried::Done(Updated::Gone));
-        };
-        // Edits of data change nothing that the index knows, so they do not wait for it.
+        // Edits of data change nothing that the index knows, so they need not know whose it is.
         let security = change.security.as_ref();
-        let next_owner = security.map_or(owner, |block| self.owner(block.subject.as_ref()));
-        let mut held = match security {
-            Some(_) => self.index(owner, next_owner),
-            None => self.index(0, 0),
-        };
+        let (mut owner, mut next_owner) = (0, 0);
+        if let Some(block) = security {
+            let Some(found) = self.owner_by_id(id) else {
+                return Ok(Tried::Done(Updated::Gone));
+            };
+            owner = found;
+            next_owner = self.owner(block.subject.as_ref());
+        }
+        let mut held = self.index(owner, next_owner);
         let mut others = Vec::new();
         if let (Some(security), Some(index)) = (security, held.of(next_owner)) {
             let named = (security.app.as_ref(), security.subject.as_ref());
@@ -125,7 +126,7 @@ impl State {
         let Some(at) = shard.find(id) else {
             return Ok(Tried::Done(Updated::Gone));
         };
-        if self.owner_of(&shard.slot(at)) != owner {
+        if security.is_some() && self.owner_of(&shard.slot(at)) != owner {
             return Ok(Tried::Moved);
         }
         let record = shard.slot(at).record()?;
@@ -142,7 +143,7 @@ impl State {
         };
         let content = Content {
             id,
-            anonymous: next_owner == 0,
+            anonymous: next.security.subject.is_none(),
             stamp: self.stamp(),
             packed: &pack(&next),
         };
@@ -185,11 +186,12 @@ impl State {
         if !self.account.charge(entry) {
             return Err(short(Needs::default()));
         }
+        let was = shard.slot(at).is_anonymous();
         if let Err(needs) = shard.replace(&self.account, at, content) {
             self.account.refund(entry);
             return Err(short(needs));
         }
-        self.account.changes_hands(owner == 0, content.anonymous);
+        self.account.changes_hands(was, content.anonymous);
         if moves {
             if let Some(index) = held.of(next_owner) {
                 index.add(&self.account, entry, next_owner, place);
