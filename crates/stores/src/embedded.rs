@@ -10,6 +10,7 @@ mod batch;
 mod error;
 mod file;
 mod hot;
+mod regions;
 mod registry;
 mod revoke;
 mod sessions;

@@ -15,7 +15,7 @@ use super::tables::{
     IdKey, META, NOT_BEFORE, QUEUE, Queue, RECORDS, REGISTRY, REPLAY, Raw, SUBJECTS, TOUCHES,
     Touch, queue_key, seal, subject_key, time_bytes,
 };
-use super::view::{Stored, Tables, View, counter, not_before, stored};
+use super::view::{Stored, Tables, View, counter, not_before, stored, stored_or_gap};
 
 /// Counters that the writer keeps in memory; they change only with a kept transaction.
 #[derive(Debug, Clone, Copy, Default)]
@@ -104,6 +104,14 @@ impl<'t> Batch<'t> {
 
     /// The session as this transaction sees it.
     pub(super) fn get(&self, id: SessionId) -> Result<Option<Stored>, Fault> {
+        match self.effects.sessions.get(&id) {
+            Some(stored) => Ok(stored.clone()),
+            None => stored_or_gap(&self.tables, id, self.hot.touch_of(id)),
+        }
+    }
+
+    /// As [`get`](Self::get), for an id that nobody is to have: that it is free is not looked at twice.
+    pub(super) fn get_new(&self, id: SessionId) -> Result<Option<Stored>, Fault> {
         match self.effects.sessions.get(&id) {
             Some(stored) => Ok(stored.clone()),
             None => stored(&self.tables, id, self.hot.touch_of(id)),

@@ -13,16 +13,17 @@ use redb::{
 
 use super::batch::open_tables;
 use super::error::{Fault, guarded, of_io, of_open};
-use super::tables::{FORMAT, META, RECORDS, seal, take_u64, unseal};
+use super::regions::Regions;
+use super::tables::{FORMAT, META, RECORDS, REGISTRY, REPLAY, seal, take_u64, unseal};
 
 const FILE: &str = "sessions.redb";
 const UNFINISHED: &str = ".new";
 
 /// Smaller files are not worth the work.
-const SHRINK_FROM: u64 = 8 * 1024 * 1024;
-/// Bytes of file for each session that are too many; in use they are 1 to 2 thousand.
+const SHRINK_FROM: u64 = 1024 * 1024;
+/// Bytes of file for each row that are too many; in use they are 1 to 2 thousand.
 const SPACIOUS: u64 = 16 * 1024;
-/// More sessions than this would make the start wait.
+/// More rows than this would make the start wait.
 const SHRINK_MAX: u64 = 100_000;
 
 type OpenDatabase = Box<dyn Fn(&Builder) -> Result<Database, StoreError> + Send>;
@@ -69,7 +70,7 @@ impl Opener {
             open: Box::new(move |builder| {
                 let backend =
                     make().map_err(|error| of_io(error, "opening the database's backend"))?;
-                builder.create_with_backend(backend).map_err(of_open)
+                open_on(backend, builder)
             }),
             path: None,
             cache_bytes,
@@ -128,7 +129,12 @@ fn open_file(
     let file = options
         .open(path)
         .map_err(|error| of_io(error, "opening the database file"))?;
-    let backend = FileBackend::new(file).map_err(of_open)?;
+    open_on(FileBackend::new(file).map_err(of_open)?, builder)
+}
+
+fn open_on(backend: impl StorageBackend, builder: &Builder) -> Result<Database, StoreError> {
+    let backend =
+        Regions::of(backend).map_err(|error| of_io(error, "opening the database file"))?;
     builder.create_with_backend(backend).map_err(of_open)
 }
 
@@ -211,14 +217,25 @@ fn prepare(database: &Database) -> Result<(), Fault> {
 
 /// Gives back what a file of `len` bytes took in busier days, where so little is left that it takes no time.
 fn shrink(database: &mut Database, len: u64) -> Result<(), Fault> {
-    let sessions = database.begin_read()?.open_table(RECORDS)?.len()?;
-    let wasteful = len >= SHRINK_FROM && sessions.saturating_mul(SPACIOUS) < len;
-    if !wasteful || sessions > SHRINK_MAX {
+    if len < SHRINK_FROM {
+        return Ok(());
+    }
+    let rows = rows(database)?;
+    if rows > SHRINK_MAX || rows.saturating_mul(SPACIOUS) >= len {
         return Ok(());
     }
     match database.compact() {
-        Ok(_) => tracing::info!(bytes = len, sessions, "made the database file smaller"),
+        Ok(_) => tracing::info!(bytes = len, rows, "made the database file smaller"),
         Err(error) => tracing::warn!(%error, "the database file could not be made smaller"),
     }
     Ok(())
+}
+
+/// Rows with a value of their own; the tables know how many they have.
+fn rows(database: &Database) -> Result<u64, Fault> {
+    let transaction = database.begin_read()?;
+    let sessions = transaction.open_table(RECORDS)?.len()?;
+    let entries = transaction.open_table(REGISTRY)?.len()?;
+    let seen = transaction.open_table(REPLAY)?.len()?;
+    Ok(sessions + entries + seen)
 }

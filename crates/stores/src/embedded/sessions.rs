@@ -21,7 +21,7 @@ pub(super) fn create(
     limit: SubjectLimit,
     now: Timestamp,
 ) -> Result<Created, Fault> {
-    let old = batch.get(record.id)?;
+    let old = batch.get_new(record.id)?;
     if let Some(old) = &old
         && now < old.record.deadline()
     {

@@ -14,7 +14,7 @@ use super::batch::KINDS;
 use super::error::{Fault, guarded, unavailable};
 use super::hot::{Hot, Look, Seen};
 use super::revoke::Before;
-use super::view::{Snapshot, candidates, not_before, stored};
+use super::view::{Snapshot, candidates, not_before, stored_or_gap};
 
 /// Index rows that a listing reads at a time.
 const PAGE: usize = 256;
@@ -197,7 +197,7 @@ fn read(
     id: SessionId,
     touch: Option<super::tables::Touch>,
 ) -> Result<Option<Seen>, Fault> {
-    let Some(stored) = stored(snapshot.view(), id, touch)? else {
+    let Some(stored) = stored_or_gap(snapshot.view(), id, touch)? else {
         return Ok(None);
     };
     Ok(Some(Seen {

@@ -1,5 +1,6 @@
 //! Reading the tables: the same for a reader's snapshot and for the writer's transaction.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -142,6 +143,41 @@ pub(super) fn stored(
         queued,
         bytes: row.value().len(),
     }))
+}
+
+/// As [`stored`], and where there is nothing, makes sure of it (S-16).
+///
+/// The engine does not know whether a key is the one that was written. A session whose key was damaged still stands in
+/// its place, so that it is the row before or behind the gap that was found, and either the order or the seal is broken.
+/// The order also shows where a search was led astray by a damaged branch of the tree.
+pub(super) fn stored_or_gap(
+    view: &impl View,
+    id: SessionId,
+    pending: Option<Touch>,
+) -> Result<Option<Stored>, Fault> {
+    use std::ops::Bound::{Excluded, Included, Unbounded};
+    const WHAT: &str = "reading the rows around a session that is not there";
+    let found = stored(view, id, pending)?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    let id = id.as_bytes();
+    let rows = view.records();
+    let before = rows
+        .range::<&[u8; 16]>((Unbounded, Excluded(id)))?
+        .next_back();
+    let behind = rows.range::<&[u8; 16]>((Included(id), Unbounded))?.next();
+    let sides = [(before, Ordering::Less), (behind, Ordering::Greater)];
+    for (side, order) in sides {
+        let Some((key, row)) = side.transpose()? else {
+            continue;
+        };
+        unseal(key.value(), row.value(), WHAT)?;
+        if key.value().cmp(id) != order {
+            return Err(damaged(WHAT).into());
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the row of a session.
