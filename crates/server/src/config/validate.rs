@@ -188,7 +188,7 @@ fn session_ranges(config: &Config, within: &Ranges<'_>) -> Result<(), ConfigErro
     within.check(
         "session.data_limit",
         session.data_limit,
-        Size::bytes(64)..=Size::kib(16 * 1024),
+        Size::bytes(64)..=Size::kib(8 * 1024),
     )
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cloakroom_core::policy::OnFull;
 use cloakroom_core::record::{Record, Security};
 use cloakroom_core::store::{
-    Created, Deleted, Expect, Loaded, Refusal, StoreError, Touched, Updated,
+    Created, Deleted, ErrorKind, Expect, Loaded, Refusal, StoreError, Touched, Updated,
 };
 use cloakroom_core::{Activity, Change, SessionId, SubjectLimit, Timestamp};
 use redb::ReadableTable as _;
@@ -15,12 +15,24 @@ use super::error::Fault;
 use super::tables::Touch;
 use super::view::{Stored, View, subject_ids};
 
+/// Bytes of data that a session holds at most: its row has to fit into a region of the file.
+const DATA_MAX: usize = 8 * 1024 * 1024;
+
+fn check_size(record: &Record) -> Result<(), Fault> {
+    if record.data.encoded().len() <= DATA_MAX {
+        return Ok(());
+    }
+    let what = "the embedded store holds at most 8 MiB of data in a session";
+    Err(StoreError::new(ErrorKind::Denied, what).into())
+}
+
 pub(super) fn create(
     batch: &mut Batch<'_>,
     record: &Arc<Record>,
     limit: SubjectLimit,
     now: Timestamp,
 ) -> Result<Created, Fault> {
+    check_size(record)?;
     let old = batch.get_new(record.id)?;
     if let Some(old) = &old
         && now < old.record.deadline()
@@ -69,6 +81,7 @@ pub(super) fn update(
         }
     }
     let record = Arc::new(old.record.apply(change));
+    check_size(&record)?;
     let ended = end_all(batch, &ended)?;
     batch.put(Arc::clone(&record), Some(&old))?;
     Ok(Updated::Done { record, ended })

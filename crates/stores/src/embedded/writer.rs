@@ -238,10 +238,10 @@ impl Writer {
     /// Does `jobs` in one transaction and keeps it; where that fails, nothing of it has happened.
     fn attempt(&mut self, jobs: &mut [Box<dyn Job>], touches: bool) -> Result<(), Arc<StoreError>> {
         let purge = self.purges.iter().any(Purge::may_begin);
+        self.reopen().map_err(Arc::new)?;
         if jobs.is_empty() && !touches && !purge {
             return Ok(());
         }
-        self.reopen().map_err(Arc::new)?;
         let counters = self.counters;
         let mut effects = Effects::default();
         let kept = guarded(|| self.transact(jobs, touches, &mut effects));
@@ -334,7 +334,8 @@ impl Writer {
         self.shared.may_block.store(larger, Ordering::Relaxed);
     }
 
-    /// After a failure the engine answers nothing any more; the file is opened again, as after a crash.
+    /// After a failure the engine answers nothing any more; the file is opened again, as after a crash, about once a second
+    /// and also where nobody asks for anything. Until that succeeds readers are told so (S-17).
     fn reopen(&mut self) -> Result<(), StoreError> {
         match self.failed {
             None => return Ok(()),
@@ -344,6 +345,7 @@ impl Writer {
             Some(_) => {}
         }
         self.shared.show(None);
+        self.shared.hot.clear();
         self.database = None;
         let opened = self.open_file();
         self.failed = opened.is_err().then(Instant::now);

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use cloakroom_conformance::{Fixture, ManualClock, Offered};
+use cloakroom_core::store::{Expected, Kind, Registry as _, SubjectIndex as _};
 use cloakroom_core::{SessionId, Timestamp};
 use cloakroom_stores::EmbeddedStore;
 use cloakroom_stores::embedded::Options;
@@ -79,6 +81,28 @@ impl Fixture for OnDisk {
         let disk = Disk::of(self.disk.image());
         flip(&disk, id);
         self.restart_on(disk.image());
+        Offered::Done
+    }
+
+    async fn cut_off(&mut self, off: bool) -> Offered {
+        self.disk.set_down(off);
+        let store = self.store();
+        if off {
+            // It notices with the first commit that fails, and gives up with the second.
+            while store.epoch().await.is_ok() {
+                let any = Expected::Anything;
+                let value = Some(Bytes::new());
+                let put = store.put(Kind::Setting, "down", any, value, None, self.now());
+                assert!(put.await.is_err(), "a commit without a disk");
+            }
+        } else {
+            // It comes back by itself, though nobody writes.
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while store.epoch().await.is_err() {
+                assert!(Instant::now() < deadline, "it does not come back");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
         Offered::Done
     }
 }

@@ -10,7 +10,7 @@ use cloakroom_core::record::{Activity, Epoch};
 use cloakroom_core::store::{
     Created, ErrorKind, Expect, Scope, Store as _, SubjectIndex as _, Touched, Updated,
 };
-use cloakroom_core::{Record, SubjectLimit, Timestamp};
+use cloakroom_core::{Change, Edits, JsonText, Record, SubjectLimit, Timestamp};
 use cloakroom_stores::EmbeddedStore;
 use cloakroom_stores::embedded::Options;
 use redb::{Database, TableDefinition};
@@ -167,6 +167,32 @@ async fn soak_s_16_turned_bytes_are_noticed() {
         }
     }
     println!("{noticed} times noticed, {missed} times not, in {rounds} rounds");
+}
+
+/// The largest session fits into a region of the file; a larger one is refused, and the store goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_too_large_for_the_file_is_denied() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    let none = SubjectLimit::NONE;
+    let of_bytes = |bytes: usize| {
+        let mut edits = Edits::new();
+        edits.set("a", JsonText::of(&"x".repeat(bytes)).unwrap());
+        let mut record = record();
+        record.data = record.data.apply(&edits);
+        record
+    };
+    let (large, too_large) = (of_bytes((8 << 20) - 64), of_bytes(8 << 20));
+    create(&store, &large).await;
+    let answer = store.create(too_large, none, NOW).await;
+    assert_eq!(answer.unwrap_err().kind(), ErrorKind::Denied);
+    let mut more = Edits::new();
+    more.set("b", JsonText::of(&"x".repeat(100)).unwrap());
+    let more = Change::of_data(more);
+    let answer = store.update(large.id, Expect::Version(1), more, none, NOW);
+    assert_eq!(answer.await.unwrap_err().kind(), ErrorKind::Denied);
+    let found = store.load(large.id).await.unwrap().unwrap();
+    assert_eq!(*found.record, large);
 }
 
 /// S-16: a session whose key is damaged is not found any more, but its row still lies where it belongs.
