@@ -7,6 +7,7 @@ mod apps;
 mod browser;
 mod caddy;
 mod caddy_domain;
+mod cross_origin;
 mod curl;
 mod headers;
 mod nginx;
