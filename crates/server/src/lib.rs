@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod credentials;
 pub mod directory;
+pub mod envelope;
 pub mod front;
 pub mod gate;
 pub mod http;

@@ -1,15 +1,13 @@
 //! Every route in one list, and the order of the middleware with its reasons.
 
 use crate::{
-    http::{Problem, Via, catch_panic, problems, request_id, security_headers, time_limit},
+    envelope::EnvelopeLayer,
+    http::{Problem, Via, problems},
     observe, openapi,
     state::AppState,
 };
-use axum::{
-    Extension, Router,
-    extract::DefaultBodyLimit,
-    middleware::{from_fn, from_fn_with_state},
-};
+use axum::{Router, extract::DefaultBodyLimit};
+use tower::layer::util::Stack;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// For whoever runs the server.
@@ -49,24 +47,18 @@ pub fn control(state: &AppState) -> Router {
     with_middleware(described().into(), state, Via::Control)
 }
 
-/// Puts the middleware around the routes. `layer` wraps what is there: the last one here is the first to see a request.
+/// Puts the middleware around the routes: one layer of two, because each one that the router knows of is a box and a
+/// clone for every request.
 fn with_middleware(routes: Router<AppState>, state: &AppState, via: Via) -> Router {
     let body_limit = state.config().server.request_body_limit.as_usize();
+    // Every body that an extractor reads is bounded; around that, what stands in `envelope`.
+    let middleware = Stack::new(
+        DefaultBodyLimit::max(body_limit),
+        EnvelopeLayer::new(state.clone(), via),
+    );
     routes
         .fallback(async || Problem::new(&problems::NOT_FOUND))
         .method_not_allowed_fallback(async || Problem::new(&problems::METHOD_NOT_ALLOWED))
-        // 6. Every body that an extractor reads is bounded.
-        .layer(DefaultBodyLimit::max(body_limit))
-        // 5. The limit counts the handler alone, and its 503 passes through all that follows.
-        .layer(from_fn_with_state(state.clone(), time_limit))
-        // 4. A panic in the handler becomes an answer here, so that it gets headers, a log line and a count as any other.
-        .layer(from_fn(catch_panic))
-        // 3. Also on answers to panics and timeouts.
-        .layer(from_fn_with_state(state.clone(), security_headers))
-        // 2. Sees the final status; its span holds everything further in.
-        .layer(from_fn(observe::observe_request))
-        // 1. The log line needs the request's id and door.
-        .layer(from_fn(request_id))
-        .layer(Extension(via))
+        .layer(middleware)
         .with_state(state.clone())
 }

@@ -7,6 +7,7 @@ use cloakroom_core::{Data, Device, Record, SessionId, Subject, Timestamp};
 use http::{HeaderValue, StatusCode, header};
 use serde::ser::{Error, Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
+use std::fmt;
 use utoipa::{
     ToSchema,
     openapi::schema::{ObjectBuilder, Type},
@@ -15,10 +16,26 @@ use utoipa::{
 /// A point in time, RFC 3339 UTC.
 #[must_use]
 pub fn time(at: Timestamp) -> String {
-    match jiff::Timestamp::from_millisecond(at.as_millis()) {
-        Ok(at) => at.to_string(),
-        // Further than the calendar reaches is "never" in all but name.
-        Err(_) => "9999-12-31T23:59:59Z".to_owned(),
+    Moment(at).to_string()
+}
+
+/// A point in time that is written, RFC 3339 UTC, where the answer is.
+#[derive(Clone, Copy, Debug)]
+struct Moment(Timestamp);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0.as_millis()) {
+            Ok(at) => at.fmt(f),
+            // Further than the calendar reaches is "never" in all but name.
+            Err(_) => f.write_str("9999-12-31T23:59:59Z"),
+        }
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -57,20 +74,20 @@ pub struct View<'a> {
     /// Counts changes.
     version: u64,
     /// When it began.
-    #[schema(format = DateTime)]
-    created_at: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Moment,
     /// The last use that was written.
-    #[schema(format = DateTime)]
-    last_seen_at: String,
+    #[schema(value_type = String, format = DateTime)]
+    last_seen_at: Moment,
     /// It ends then regardless of use.
-    #[schema(format = DateTime)]
-    expires_at: String,
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Moment,
     /// Without use it ends then.
-    #[schema(format = DateTime)]
-    idle_expires_at: String,
+    #[schema(value_type = String, format = DateTime)]
+    idle_expires_at: Moment,
     /// When its subject was last proven.
-    #[schema(format = DateTime)]
-    authenticated_at: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    authenticated_at: Option<Moment>,
     /// How strongly.
     acr: Option<&'a str>,
     /// By which methods.
@@ -106,7 +123,7 @@ impl<'a> View<'a> {
     /// The session as it stands.
     pub fn of(record: &'a Record, state: &AppState) -> Self {
         let sessions = state.sessions();
-        let shown = |at| time(sessions.shown(at));
+        let shown = |at| Moment(sessions.shown(at));
         let security = &record.security;
         Self {
             active: true,
@@ -159,14 +176,14 @@ pub struct StartedView<'a> {
     #[schema(value_type = Option<String>)]
     subject: Option<&'a Subject>,
     /// When it began.
-    #[schema(format = DateTime)]
-    created_at: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Moment,
     /// It ends then regardless of use.
-    #[schema(format = DateTime)]
-    expires_at: String,
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Moment,
     /// Without use it ends then.
-    #[schema(format = DateTime)]
-    idle_expires_at: String,
+    #[schema(value_type = String, format = DateTime)]
+    idle_expires_at: Moment,
     /// Counts changes.
     version: u64,
 }
@@ -174,7 +191,7 @@ pub struct StartedView<'a> {
 /// The answer that hands out a token.
 pub fn started(started: &Started, status: StatusCode, state: &AppState) -> Response {
     let (record, sessions) = (&started.record, state.sessions());
-    let shown = |at| time(sessions.shown(at));
+    let shown = |at| Moment(sessions.shown(at));
     let lifetime = record.expires_at().since(sessions.now());
     let set_cookie = sessions.cookie().set(&started.token, lifetime);
     let view = StartedView {

@@ -9,13 +9,17 @@ use crate::{
 };
 use axum::response::{IntoResponse, Response};
 use cloakroom_core::Record;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::sync::Arc;
 
 /// What does not stand in a header as it is: controls, everything beyond ASCII, and the percent sign itself, so that the
 /// application can decode without doubt. Plain names stay as they are.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b'"').add(b',').add(b';');
+
+const X_AUTH_SUBJECT: HeaderName = HeaderName::from_static("x-auth-subject");
+const X_AUTH_SESSION_ID: HeaderName = HeaderName::from_static("x-auth-session-id");
+const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// The verdict on a proxied request, and the session behind it.
 pub(super) async fn judge(
@@ -68,9 +72,11 @@ pub(super) fn passed(record: Option<&Record>) -> Response {
     let value = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
-    headers.insert("x-auth-subject", value(subject));
-    headers.insert("x-auth-session-id", value(id));
-    headers.insert("x-auth-token", HeaderValue::from_static(""));
+    // Room for what is added further out too, so that the map does not grow twice.
+    headers.reserve(12);
+    headers.insert(X_AUTH_SUBJECT, value(subject));
+    headers.insert(X_AUTH_SESSION_ID, value(id));
+    headers.insert(X_AUTH_TOKEN, HeaderValue::from_static(""));
     crate::http::no_store(headers);
     response
 }

@@ -9,8 +9,8 @@ pub mod problems;
 mod request_id;
 
 pub use extract::{Json, Path, Query, parse as parse_json};
-pub use guard::{catch_panic, time_limit};
-pub use headers::{no_store, security_headers};
+pub use guard::{caught, limited};
+pub use headers::{add_security_headers, no_store};
 pub use peer::{Peer, Via};
 pub use problem::{Answer, Kind, Problem};
-pub use request_id::{RequestId, request_id};
+pub use request_id::{RequestId, X_REQUEST_ID};

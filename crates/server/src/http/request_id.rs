@@ -1,25 +1,40 @@
 //! A name for every request, in the log and in the answer.
 
-use axum::{extract::Request, middleware::Next, response::Response};
 use http::{HeaderName, HeaderValue};
 use rand::RngExt;
-use std::fmt::Write;
 
-static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that tells it.
+pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The request's id: 32 hex digits. Every request carries it as an extension.
+/// The request's id: 32 hex digits. Every request carries it as an extension. An id that the client sent is not taken
+/// over: it would let a stranger write into our log and make two requests look like one.
 #[derive(Clone, Debug)]
-pub struct RequestId(pub String);
+pub struct RequestId(HeaderValue);
 
-/// Names the request. An id that the client sent is not taken over: it would let a stranger write into our log
-/// and make two requests look like one.
-pub async fn request_id(mut request: Request, next: Next) -> Response {
-    let mut id = String::with_capacity(32);
-    let _ = write!(id, "{:032x}", rand::rng().random::<u128>());
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(X_REQUEST_ID.clone(), value);
+impl RequestId {
+    /// Draws one.
+    #[must_use]
+    pub fn draw() -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut bits = rand::rng().random::<u128>();
+        let text: [u8; 32] = std::array::from_fn(|_| {
+            let digit = DIGITS[(bits & 15) as usize];
+            bits >>= 4;
+            digit
+        });
+        // Digits always are a header value.
+        Self(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("")))
     }
-    response
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// As the value of [`X_REQUEST_ID`].
+    #[must_use]
+    pub fn into_header(self) -> HeaderValue {
+        self.0
+    }
 }

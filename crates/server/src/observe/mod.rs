@@ -9,4 +9,4 @@ mod requests;
 pub use health::Health;
 pub use logging::{Logging, parse_level};
 pub use metrics::{Metrics, describe};
-pub use requests::observe_request;
+pub use requests::{Observed, Tally};

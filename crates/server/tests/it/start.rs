@@ -170,3 +170,22 @@ async fn json_logs_are_one_document_a_line() {
         (&200.into(), &"/livez".into())
     );
 }
+
+#[tokio::test]
+async fn as_many_threads_as_asked_for() {
+    let threads = async |workers: &str| {
+        let setup = Setup::new().arg("--ephemeral");
+        let server = setup
+            .env("CLOAKROOM_SERVER__WORKERS", workers)
+            .start()
+            .await;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("Threads:"));
+        line.unwrap().trim().parse::<usize>().unwrap()
+    };
+    // One more may still be there that hashed the first password.
+    assert!(threads("1").await <= 2);
+    assert!(threads("8").await >= 9);
+}
