@@ -17,6 +17,8 @@ pub(crate) enum Command {
     Bench(BenchOptions),
     /// The scenarios that a session layer should survive, ours and peers.
     Compare,
+    /// Build the server for a small device and print its size.
+    Small(SmallOptions),
     /// Install what the tests need.
     SetUp,
     /// The checks on manifests and sources.
@@ -34,6 +36,15 @@ pub(crate) struct SoakOptions {
     pub(crate) package: Option<String>,
 }
 
+/// What `small` takes.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct SmallOptions {
+    /// Features to turn on, as cargo takes them; none where absent.
+    pub(crate) features: Option<String>,
+    /// Another machine's target triple.
+    pub(crate) target: Option<String>,
+}
+
 /// Reads the arguments after the program's name. The error is one line.
 pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -45,6 +56,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         ["soak", rest @ ..] => soak_options(rest).map(Command::Soak),
         ["bench", rest @ ..] => bench_options(rest).map(Command::Bench),
         ["compare"] => Ok(Command::Compare),
+        ["small", rest @ ..] => small_options(rest).map(Command::Small),
         ["set-up"] => Ok(Command::SetUp),
         ["tidy"] => Ok(Command::Tidy),
         ["help" | "--help" | "-h"] => Ok(Command::Help),
@@ -62,6 +74,7 @@ pub(crate) fn usage() -> String {
          \n  bench [--quick] [--only GROUP]        measure beside the peers, and write docs/performance.md; groups: inprocess, library,\
          \n                                        server, scale, stores, device; `page` draws the page again\
          \n  compare                               the scenarios that a session layer should survive, ours and peers\
+         \n  small [--features LIST] [--target T]  the server for a small device, without what it can do without; prints its size\
          \n  set-up                                install what the tests need\
          \n  tidy                                  check manifests, sources, licences and contract ids\n\nstages of test:",
     );
@@ -122,6 +135,24 @@ fn bench_options(mut words: &[&str]) -> Result<BenchOptions, String> {
     }
 }
 
+fn small_options(mut words: &[&str]) -> Result<SmallOptions, String> {
+    let mut options = SmallOptions::default();
+    loop {
+        words = match words {
+            [] => return Ok(options),
+            ["--features", list, rest @ ..] => {
+                options.features = Some((*list).to_owned());
+                rest
+            }
+            ["--target", triple, rest @ ..] => {
+                options.target = Some((*triple).to_owned());
+                rest
+            }
+            _ => return Err(format!("`small {}` is not understood", words.join(" "))),
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +206,19 @@ mod tests {
             Command::Bench(expected)
         );
         assert!(parse_line("bench --only").is_err());
+    }
+
+    #[test]
+    fn small_takes_features_and_a_target() {
+        let expected = SmallOptions {
+            features: Some("tls,embedded".into()),
+            target: Some("armv7-unknown-linux-musleabihf".into()),
+        };
+        assert_eq!(
+            parse_line("small --features tls,embedded --target armv7-unknown-linux-musleabihf"),
+            Ok(Command::Small(expected))
+        );
+        assert!(parse_line("small tls").is_err());
     }
 
     #[test]

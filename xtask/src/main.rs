@@ -9,6 +9,7 @@ mod compare;
 mod process;
 mod report;
 mod setup;
+mod small;
 mod soak;
 mod stages;
 mod tidy;
@@ -53,6 +54,7 @@ fn run(command: Command) -> Result<bool> {
         Command::SetUp => setup::run().map(|()| true),
         Command::Bench(options) => bench::run(&Workspace::find()?, &options).map(|()| true),
         Command::Compare => compare::run(&Workspace::find()?),
+        Command::Small(options) => small::run(&Workspace::find()?, &options),
         Command::Soak(options) => soak::run(&Workspace::find()?, &options),
         Command::Tidy => {
             let findings = tidy::check(&Workspace::find()?)?;
