@@ -70,10 +70,9 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        // 1. The log line needs the request's id and door.
+        // 1. The log line needs the request's id and door; handlers the door.
         let id = RequestId::draw();
         request.extensions_mut().insert(self.via);
-        request.extensions_mut().insert(id.clone());
         // 2. Sees the final status; its span holds everything further in.
         let (observed, span) = Observed::begin(&request, &id, self.via);
         let answer = self.inner.call(request);

@@ -6,7 +6,7 @@ use rand::RngExt;
 /// The header that tells it.
 pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The request's id: 32 hex digits. Every request carries it as an extension. An id that the client sent is not taken
+/// The request's id: 32 hex digits, in the span of all its log lines and in its answer. An id that the client sent is not taken
 /// over: it would let a stranger write into our log and make two requests look like one.
 #[derive(Clone, Debug)]
 pub struct RequestId(HeaderValue);

@@ -10,6 +10,8 @@ mod caddy_domain;
 mod cross_origin;
 mod curl;
 mod headers;
+#[cfg(feature = "tls")]
+mod https;
 mod nginx;
 mod own_form;
 mod ports;

@@ -7,17 +7,17 @@ use rcgen::{
 use std::path::Path;
 
 /// Signs certificates for `localhost` and `127.0.0.1`.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate with its key.
-pub(super) struct Issued {
-    pub(super) der: Vec<u8>,
+pub(crate) struct Issued {
+    pub(crate) der: Vec<u8>,
     chain: String,
     key: String,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -29,12 +29,12 @@ impl Authority {
     }
 
     /// Its own certificate.
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
     /// A new certificate with a new key.
-    pub(super) fn issue(&self, serial: u64) -> Issued {
+    pub(crate) fn issue(&self, serial: u64) -> Issued {
         let names = ["localhost", "127.0.0.1"].map(str::to_owned);
         let mut params = CertificateParams::new(names).unwrap();
         params.serial_number = Some(SerialNumber::from(serial));
@@ -50,7 +50,7 @@ impl Authority {
 
 impl Issued {
     /// As `chain.pem` and `key.pem`.
-    pub(super) fn write(&self, folder: &Path) {
+    pub(crate) fn write(&self, folder: &Path) {
         std::fs::write(folder.join("chain.pem"), &self.chain).unwrap();
         std::fs::write(folder.join("key.pem"), &self.key).unwrap();
     }

@@ -6,7 +6,7 @@ mod handshake;
 mod reload;
 
 use crate::support::{PATIENCE, Server, Setup};
-use authority::Authority;
+pub(crate) use authority::Authority;
 
 /// What the tests write into the file; the paths are relative to the folder that the server runs in.
 const FILES: &str = "[server.tls]\ncertificate = \"chain.pem\"\nkey_file = \"key.pem\"\n";
@@ -20,7 +20,7 @@ fn setup(authority: &Authority, more: &str) -> Setup {
 }
 
 /// An https server, and the authority that its certificate comes from.
-async fn start(more: &str) -> (Server, Authority) {
+pub(crate) async fn start(more: &str) -> (Server, Authority) {
     let authority = Authority::new();
     (setup(&authority, more).start().await, authority)
 }
