@@ -38,11 +38,47 @@ fn memory(document: &Value) -> Option<Row> {
     Some(row.of(ours, format!("{:.0} of data", number("data_bytes")?)))
 }
 
-/// From `embedded_figures --json`.
-fn embedded(_document: &Value) -> Vec<Row> {
-    let _ = AtLeast(1.0);
-    Vec::new()
+/// From `embedded_figures --json`: each figure beside the engine alone, taken in turns.
+fn embedded(document: &Value) -> Vec<Row> {
+    let compared = [
+        (
+            "durable creates, one writer",
+            "create_1",
+            "engine_create_1",
+            "create_1_ratio",
+            AT_ITS_RATE,
+        ),
+        (
+            "durable creates, 32 writers",
+            "create_32",
+            "engine_create_32",
+            "create_32_ratio",
+            AT_ITS_RATE,
+        ),
+        (
+            "reads, hot",
+            "load_hot",
+            "engine_get",
+            "load_hot_ratio",
+            5.0,
+        ),
+    ];
+    let number = |name: &str| document.get("figures")?.get(name)?.as_f64();
+    let row = |(what, ours, engine, ratio, goal): (&str, &str, &str, &str, f64)| {
+        let (ours, engine) = (number(&format!("store_{ours}"))?, number(engine)?);
+        let row = Row::new(
+            Stores,
+            format!("embedded store, {what}, beside redb alone"),
+            once(number(ratio)?),
+        );
+        let rate = |rate: f64| format!("{:.1} k/s", rate / 1e3);
+        Some(row.of(rate(ours), rate(engine)).goal(AtLeast(goal)))
+    };
+    compared.into_iter().filter_map(row).collect()
 }
+
+/// The engine's own rate: what it cannot exceed, less what two turns of the same program differ by.
+const AT_ITS_RATE: f64 = 0.95;
 
 pub(super) fn device(figures: &[DeviceFigures]) -> Vec<Row> {
     const MB: f64 = 1e6;
