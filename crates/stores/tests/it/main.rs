@@ -13,6 +13,7 @@ mod conformance;
 mod crash;
 mod disk;
 mod file;
+mod growth;
 mod kill;
 mod model;
 
