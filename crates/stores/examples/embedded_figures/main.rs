@@ -5,8 +5,8 @@
 //!
 //! - `engine_…`, `store_…`: a second, of bare redb and of the store. `create_N`: sessions of about 450 bytes, durable, N
 //!   writers at once (redb: N sessions in one commit); `update_N`, `touch_N` likewise; `load_hot`, `load_file`: one
-//!   reader, from the hot map, and without one; `engine_get`: redb's lookup and the record decoded; `engine_row_1`: one
-//!   row a commit without quick repair, the most that redb can do.
+//!   reader, from the hot map, and without one, a second of processor time; `engine_get`: redb's lookup and the record
+//!   decoded, likewise; `engine_row_1`: one row a commit without quick repair, the most that redb can do.
 //! - `…_ratio`: store to engine, measured in turns, the middle of all turns.
 //! - `open_after_death_ms`, `load_after_death_ms`, `open_after_close_ms`, `load_after_close_ms`: from the start to an open
 //!   store and to the first session, with SESSIONS (default 100,000) in the file; `file_bytes_a_session`: its length.

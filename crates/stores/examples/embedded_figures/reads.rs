@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::engine::Engine;
-use crate::report::Report;
+use crate::report::{Clock, Report};
 use crate::samples::{fill, open, record, runtime};
 
 const SESSIONS: usize = 50_000;
@@ -37,6 +37,7 @@ pub(crate) fn measure(report: &mut Report) {
         let store = open(folder.path(), options);
         let ids = runtime.block_on(fill(&store, records.clone()));
         report.compare(
+            Clock::Cpu,
             keys,
             |end| engine.get(&ids, end),
             |end| load(&runtime, &store, &ids, end),

@@ -2,10 +2,31 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// How long each side measures before it is the other's turn.
 const TURN: Duration = Duration::from_millis(400);
 /// Turns of each side; odd, so that there is a middle one.
 const TURNS: usize = 7;
+
+/// The time that rates are for.
+#[derive(Clone, Copy)]
+pub(crate) enum Clock {
+    /// Of the wall: what waits for the disk.
+    Wall,
+    /// Of this thread on a processor: what waits for nothing, on a machine that others use too.
+    Cpu,
+}
+
+impl Clock {
+    fn now(self) -> Duration {
+        let id = match self {
+            Self::Wall => ClockId::Monotonic,
+            Self::Cpu => ClockId::ThreadCPUTime,
+        };
+        clock_gettime(id).try_into().unwrap()
+    }
+}
 
 /// See the module.
 pub(crate) struct Report {
@@ -31,19 +52,20 @@ impl Report {
 
     /// A rate of `work`, which does something for a turn and answers how often.
     pub(crate) fn rate(&mut self, key: &str, mut work: impl FnMut(Instant) -> usize) {
-        let rates = (0..3).map(|_| turn(&mut work)).collect();
+        let rates = (0..3).map(|_| turn(Clock::Wall, &mut work)).collect();
         self.add(key, middle(rates));
     }
 
     /// Rates of the engine and of the store in turns, and their ratio: what else the machine does meets both alike.
     pub(crate) fn compare(
         &mut self,
+        clock: Clock,
         (engine, store, ratio): (&str, &str, &str),
         mut of_engine: impl FnMut(Instant) -> usize,
         mut of_store: impl FnMut(Instant) -> usize,
     ) {
         let turns: Vec<_> = (0..TURNS)
-            .map(|_| (turn(&mut of_engine), turn(&mut of_store)))
+            .map(|_| (turn(clock, &mut of_engine), turn(clock, &mut of_store)))
             .collect();
         self.add(engine, middle(turns.iter().map(|turn| turn.0).collect()));
         self.add(store, middle(turns.iter().map(|turn| turn.1).collect()));
@@ -58,10 +80,10 @@ impl Report {
     }
 }
 
-fn turn(work: &mut impl FnMut(Instant) -> usize) -> f64 {
-    let start = Instant::now();
-    let count = work(start + TURN);
-    count as f64 / start.elapsed().as_secs_f64()
+fn turn(clock: Clock, work: &mut impl FnMut(Instant) -> usize) -> f64 {
+    let start = clock.now();
+    let count = work(Instant::now() + TURN);
+    count as f64 / (clock.now() - start).as_secs_f64()
 }
 
 fn middle(mut values: Vec<f64>) -> f64 {

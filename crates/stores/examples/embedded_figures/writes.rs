@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::engine::Engine;
-use crate::report::Report;
+use crate::report::{Clock, Report};
 use crate::samples::{NOW, edit, fill, open, record, runtime};
 
 pub(crate) fn measure(report: &mut Report) {
@@ -31,6 +31,7 @@ pub(crate) fn measure(report: &mut Report) {
     ] {
         let mut engine = Engine::new();
         report.compare(
+            Clock::Wall,
             keys,
             |end| engine.create(clients, end),
             |end| create(&runtime, &store, clients, end),
