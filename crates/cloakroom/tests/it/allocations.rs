@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
-use cloakroom::{MIB, MemoryStore, Session, Sessions, session};
+use cloakroom::{CsrfLayer, MIB, MemoryStore, Session, Sessions, session};
 use tower::{Layer, Service, ServiceExt};
 
 /// The layer that everything is compared with.
@@ -137,6 +137,16 @@ fn an_untouched_session_allocates_next_to_nothing() {
     // What handler and response share, its place in the extensions, and the extensions' table, which axum has filled.
     assert!(over(get(untouched), false) <= 3);
     assert!(over(get(untouched), true) <= 3);
+}
+
+#[test]
+fn the_guard_against_forged_requests_keeps_nothing() {
+    let guarded = Router::new()
+        .route("/", get(untouched))
+        .layer(CsrfLayer::new());
+    let none = Router::new().route("/", get(untouched)).layer(NoLayer);
+    let (guarded, none) = (guarded.with_state(()), none.with_state(()));
+    assert!(count(&guarded, None) <= count(&none, None) + 1);
 }
 
 #[test]
