@@ -17,7 +17,6 @@ use std::{
     task::{Context, Poll},
 };
 use tower::{Layer, Service};
-use tracing::Instrument;
 
 /// Puts the envelope around each route.
 #[derive(Clone, Debug)]
@@ -73,8 +72,8 @@ where
         // 1. The log line needs the request's id and door; handlers the door.
         let id = RequestId::draw();
         request.extensions_mut().insert(self.via);
-        // 2. Sees the final status; its span holds everything further in.
-        let (observed, span) = Observed::begin(&request, &id, self.via);
+        // 2. Sees the final status; lines that are logged further in are logged in its name.
+        let observed = Observed::begin(&request, id.clone(), self.via);
         let answer = self.inner.call(request);
         let (state, tally) = (self.state.clone(), Arc::clone(&self.tally));
         let work = async move {
@@ -87,10 +86,10 @@ where
             let headers = response.headers_mut();
             add_security_headers(headers, state.hsts());
             headers.insert(X_REQUEST_ID.clone(), id.into_header());
-            observed.end(response.status(), &tally);
+            Observed::end(response.status(), &tally);
             Ok(response)
         };
-        Box::pin(work.instrument(span))
+        Box::pin(observed.around(work))
     }
 }
 

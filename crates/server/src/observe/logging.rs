@@ -1,5 +1,6 @@
 //! Logs, to standard error: one line an event, as text or JSON. Control characters never reach a line (AV-16.4.1).
 
+use super::Observed;
 use crate::config::{Log, LogFormat};
 use std::io::{self, Write};
 use tracing_subscriber::{
@@ -38,9 +39,9 @@ impl Logging {
                 fmt::layer()
                     .json()
                     .flatten_event(true)
-                    .with_current_span(true)
+                    .with_current_span(false)
                     .with_span_list(false)
-                    .with_writer(io::stderr),
+                    .with_writer(OneDocument),
             ),
             LogFormat::Text => Box::new(fmt::layer().with_ansi(false).with_writer(OneLine)),
         };
@@ -73,7 +74,38 @@ impl Logging {
     }
 }
 
-/// Writes each event as exactly one line.
+/// Writes each event as one JSON document, with the request that it belongs to.
+#[derive(Clone, Copy, Debug)]
+struct OneDocument;
+
+impl<'w> MakeWriter<'w> for OneDocument {
+    type Writer = Self;
+
+    fn make_writer(&'w self) -> Self {
+        *self
+    }
+}
+
+impl Write for OneDocument {
+    /// The layer hands over a whole event at once: a JSON object and a line feed.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let whole = event.strip_suffix(b"}\n");
+        match whole.and_then(|front| Some((front, Observed::current(Observed::member)?))) {
+            Some((front, member)) => {
+                let document = [front, b",", member.as_bytes(), b"}\n"].concat();
+                io::stderr().lock().write_all(&document)?;
+            }
+            None => io::stderr().lock().write_all(event)?,
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// Writes each event as exactly one line, with the request that it belongs to.
 #[derive(Clone, Copy, Debug)]
 struct OneLine;
 
@@ -88,15 +120,29 @@ impl<'w> MakeWriter<'w> for OneLine {
 impl Write for OneLine {
     /// The layer hands over a whole event at once, with one line feed at its end.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        io::stderr()
-            .lock()
-            .write_all(escape(&String::from_utf8_lossy(event)).as_bytes())?;
+        let mut line = String::from_utf8_lossy(event);
+        if let Some(request) = Observed::current(ToString::to_string) {
+            let at = behind_level(&line);
+            line.to_mut().insert_str(at, &request);
+        }
+        io::stderr().lock().write_all(escape(&line).as_bytes())?;
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
     }
+}
+
+/// Where a line goes on after its time and level: `2026-01-01T00:00:00Z  INFO `.
+fn behind_level(line: &str) -> usize {
+    let mut words = line.split_inclusive(' ').scan(0, |at, word| {
+        *at += word.len();
+        Some((*at, word.trim_end()))
+    });
+    // The level is set right with spaces.
+    let mut words = words.by_ref().skip(1).filter(|(_, word)| !word.is_empty());
+    words.next().map_or(0, |(end, _)| end)
 }
 
 /// Escapes what could start a new line, move the cursor or reorder what is read; the final line feed stays.
@@ -126,6 +172,14 @@ mod tests {
             escape("a\nb\r\u{1b}[31m\u{9b}c\u{202e}\n"),
             "a\\nb\\r\\u{1b}[31m\\u{9b}c\\u{202e}\n"
         );
+    }
+
+    #[test]
+    fn a_request_stands_behind_time_and_level() {
+        for line in ["2026Z  INFO audit: x y", "2026Z ERROR audit: x y"] {
+            assert_eq!(&line[behind_level(line)..], "audit: x y");
+        }
+        assert_eq!(behind_level("strange"), 0);
     }
 
     #[test]

@@ -169,6 +169,24 @@ async fn json_logs_are_one_document_a_line() {
         (&answered["status"], &answered["span"]["route"]),
         (&200.into(), &"/livez".into())
     );
+    let ready = lines.iter().find(|l| l["message"] == "ready").unwrap();
+    assert!(ready.get("span").is_none(), "it belongs to no request");
+}
+
+/// What an answer's `X-Request-Id` is for.
+#[tokio::test]
+async fn a_line_of_a_request_names_it() {
+    let setup = Setup::new().env("CLOAKROOM_LOG__LEVEL", "debug");
+    let server = setup.start().await;
+    let response = server.get("/livez").await;
+    let id = response.headers()["x-request-id"].to_str().unwrap();
+    let line = format!(
+        "DEBUG request{{id=\"{id}\" method=\"GET\" route=\"/livez\" via=\"network\"}}: access: answered status=200"
+    );
+    poll("the line", || server.stderr().contains(&line).then_some(()));
+    let other = server.stderr();
+    let other = other.lines().find(|line| line.contains("ready")).unwrap();
+    assert!(!other.contains("request{"), "{other}");
 }
 
 #[tokio::test]
