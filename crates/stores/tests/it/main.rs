@@ -10,6 +10,7 @@
 
 mod bounds;
 mod conformance;
+mod cost;
 mod crash;
 mod disk;
 mod file;
