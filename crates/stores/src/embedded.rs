@@ -5,6 +5,21 @@
 //! map of decoded records, else from the committed state of the file, and never see what is under way. Touches are
 //! collected in memory, seen by readers at once, and written about once a second: what a crash can cost is that a
 //! session ends early by that much and the touch threshold.
+//!
+//! # Damage
+//!
+//! The engine checks its pages only after a crash, so bytes that rot while nobody looks are ours to notice (S-16). Every
+//! value is sealed with its key. A session that is not found is answered so only if the rows around its place are whole
+//! and in order; a damaged key, or a branch of the tree that leads astray, breaks one of them. Not noticed are a page
+//! that says it holds fewer rows than it does, a branch that leads to an older state of its page, and damaged *keys* of
+//! other tables: a session then misses in listings (revocations hold without the index), is not swept, or a not-before,
+//! a replay key or a registry entry is as if it were not there.
+//!
+//! # The file
+//!
+//! It grows by 16 MiB at a time and gives back what is empty at its end; at a start it is compacted where it is large
+//! and little is in it. From about 60,000 small sessions on its length stays below 3 times their bytes; before that it
+//! doubles, up to 16 MiB. A session holds at most 8 MiB of data, so that its row fits into one such step.
 
 mod batch;
 mod error;
