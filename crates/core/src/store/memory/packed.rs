@@ -36,6 +36,8 @@ const SUBJECT: u16 = 1 << 11;
 const WIDE: u16 = 1 << 12;
 /// Its generation or its renewals are not 0.
 const COUNTED: u16 = 1 << 13;
+/// Its subject was proven when it began.
+const PROVEN_AT_START: u16 = 1 << 14;
 
 /// Where the times begin.
 const TIMES: usize = 2;
@@ -145,7 +147,16 @@ fn flags(record: &Record, times: &Times) -> u16 {
         || record.security_mac.is_some();
     [
         (WHOLE, rare),
-        (AUTHENTICATED_AT, security.authenticated_at.is_some()),
+        (
+            AUTHENTICATED_AT,
+            security
+                .authenticated_at
+                .is_some_and(|at| at != security.created_at),
+        ),
+        (
+            PROVEN_AT_START,
+            security.authenticated_at == Some(security.created_at),
+        ),
         (ACR, security.acr.is_some()),
         (CURRENT_FROM, security.secrets.current_from.is_some()),
         (NEXT, security.secrets.next.is_some()),
@@ -176,7 +187,9 @@ fn pack_security(record: &Record, flags: u16, out: &mut Writer) {
         out.uint(secrets.renewals);
     }
     out.bytes(secrets.current.as_bytes());
-    if let Some(at) = security.authenticated_at {
+    if let Some(at) = security.authenticated_at
+        && at != security.created_at
+    {
         out.delta(at.as_millis(), created);
     }
     security.acr.iter().for_each(|acr| out.text(acr));
@@ -280,9 +293,11 @@ fn unpack_security(head: &Head<'_>, rest: &mut Reader<'_>) -> Result<Security, D
         (0, 0)
     };
     let current = SecretHash::from_bytes(rest.array()?);
-    let authenticated_at = has(AUTHENTICATED_AT)
-        .then(|| at(rest, created))
-        .transpose()?;
+    let authenticated_at = if has(AUTHENTICATED_AT) {
+        Some(at(rest, created)?)
+    } else {
+        has(PROVEN_AT_START).then_some(times.created_at)
+    };
     let acr = optional(head, ACR, rest)?;
     let count = if has(AMR) { rest.len()? } else { 0 };
     let amr = (0..count)

@@ -1,7 +1,7 @@
 //! What is in a slot: links, session id, packed record.
 //!
-//! 0 wheel (two links) · 8 unused bytes at the end · 10 kind · 11 id · for an anonymous session its place among those by
-//! use: 27 queue (two links) · 35 stamp · then, where there are pieces, the first of them · then the packed record.
+//! 0 wheel (two links) · 8 kind, and how many bytes at the end are unused · 10 id · for an anonymous session its place among
+//! those by use: 26 queue (two links) · 34 stamp · then, where there are pieces, the first of them · then the packed record.
 //! A piece: 0 the piece or slot before, 4 the next piece, 8 bytes of the record.
 
 use std::borrow::Cow;
@@ -15,21 +15,22 @@ use crate::token::SessionId;
 
 pub(super) const PREV: usize = 0;
 pub(super) const NEXT: usize = 4;
-const SLACK: usize = 8;
-const KIND: usize = 10;
-const ID: usize = 11;
-pub(super) const QUEUE_PREV: usize = 27;
-pub(super) const QUEUE_NEXT: usize = 31;
-const STAMP: usize = 35;
+const KIND: usize = 8;
+const ID: usize = 10;
+pub(super) const QUEUE_PREV: usize = 26;
+pub(super) const QUEUE_NEXT: usize = 30;
+const STAMP: usize = 34;
 /// Bytes of the link to the first piece.
 pub(super) const MORE: usize = 4;
 
-const ANONYMOUS: u8 = 1;
-const LONG: u8 = 2;
+const ANONYMOUS: u16 = 1 << 15;
+const LONG: u16 = 1 << 14;
+/// The bits of the kind that count unused bytes.
+const UNUSED: u16 = LONG - 1;
 
 /// Bytes in front of the record, the link to pieces apart.
 pub(super) const fn header(anonymous: bool) -> usize {
-    if anonymous { 39 } else { 27 }
+    if anonymous { 38 } else { 26 }
 }
 
 /// What is to stand in a slot.
@@ -61,8 +62,12 @@ impl<'a> Slot<'a> {
         SessionId::from_bytes(id.copied().unwrap_or_default())
     }
 
+    fn kind(&self) -> u16 {
+        u16::from_le_bytes([self.bytes[KIND], self.bytes[KIND + 1]])
+    }
+
     pub(super) fn is_anonymous(&self) -> bool {
-        self.bytes[KIND] & ANONYMOUS != 0
+        self.kind() & ANONYMOUS != 0
     }
 
     pub(super) fn stamp(&self) -> u32 {
@@ -70,7 +75,7 @@ impl<'a> Slot<'a> {
     }
 
     fn is_long(&self) -> bool {
-        self.bytes[KIND] & LONG != 0
+        self.kind() & LONG != 0
     }
 
     fn start(&self) -> usize {
@@ -78,11 +83,7 @@ impl<'a> Slot<'a> {
     }
 
     fn pieces(&self) -> impl Iterator<Item = u32> + use<'a> {
-        let arena = self.arena;
-        let next = |piece: u32| (piece != NONE).then_some(piece);
-        std::iter::successors(next(arena.first_piece(self.at)), move |piece| {
-            next(arena.link(*piece, NEXT))
-        })
+        self.arena.pieces_from(self.arena.first_piece(self.at))
     }
 
     pub(super) fn shape(&self) -> Shape {
@@ -94,8 +95,7 @@ impl<'a> Slot<'a> {
 
     /// The packed record, or as much of it as stands in the slot itself; the head is always in it.
     fn packed(&self) -> &'a [u8] {
-        let slack = u16::from_le_bytes([self.bytes[SLACK], self.bytes[SLACK + 1]]);
-        let end = self.bytes.len() - usize::from(slack);
+        let end = self.bytes.len() - usize::from(self.kind() & UNUSED);
         &self.bytes[self.start()..end]
     }
 
@@ -153,6 +153,11 @@ impl Arena {
         packed::touch(&mut self.get_mut(at)[start..], activity);
     }
 
+    fn pieces_from(&self, first: u32) -> impl Iterator<Item = u32> {
+        let next = |piece: u32| (piece != NONE).then_some(piece);
+        std::iter::successors(next(first), move |piece| next(self.link(*piece, NEXT)))
+    }
+
     fn first_piece(&self, at: u32) -> u32 {
         let slot = self.slot(at);
         if slot.is_long() {
@@ -202,8 +207,11 @@ impl Arena {
     fn write(&mut self, at: u32, first: u32, content: &Content<'_>) {
         let long = first != NONE;
         let mut start = header(content.anonymous);
+        let pieces = self.pieces_from(first).count();
+        let (own, rest) = content
+            .packed
+            .split_at(content.packed.len() - pieces * PIECE_DATA);
         let slot = self.get_mut(at);
-        slot[KIND] = if content.anonymous { ANONYMOUS } else { 0 } | if long { LONG } else { 0 };
         slot[ID..ID + 16].copy_from_slice(content.id.as_bytes());
         if content.anonymous {
             slot[STAMP..STAMP + 4].copy_from_slice(&content.stamp.to_le_bytes());
@@ -212,14 +220,11 @@ impl Arena {
             slot[start..start + MORE].copy_from_slice(&first.to_le_bytes());
             start += MORE;
         }
-        let pieces = self.slot(at).pieces().count();
-        let (own, rest) = content
-            .packed
-            .split_at(content.packed.len() - pieces * PIECE_DATA);
-        let slot = self.get_mut(at);
         slot[start..start + own.len()].copy_from_slice(own);
-        let slack = (slot.len() - start - own.len()) as u16;
-        slot[SLACK..SLACK + 2].copy_from_slice(&slack.to_le_bytes());
+        let mut kind = (slot.len() - start - own.len()) as u16;
+        kind |= if content.anonymous { ANONYMOUS } else { 0 };
+        kind |= if long { LONG } else { 0 };
+        slot[KIND..KIND + 2].copy_from_slice(&kind.to_le_bytes());
         let mut piece = first;
         for bytes in rest.chunks(PIECE_DATA) {
             self.get_mut(piece)[8..].copy_from_slice(bytes);

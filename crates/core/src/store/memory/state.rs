@@ -35,6 +35,9 @@ pub(super) const FULL: StoreError = StoreError::new(
     "the reserved memory is taken by live sessions",
 );
 
+/// How often a thread lets others go first that are about to give room, before it takes their word for nothing.
+const PATIENCE: usize = 1000;
+
 pub(super) struct State {
     pub(super) account: Account,
     pub(super) cells: Box<[Cell]>,
@@ -225,11 +228,20 @@ impl State {
         if self.full == Full::Reject || !self.could_fit(short, spare) {
             return Err(FULL);
         }
-        if !self.evict_one(spare) {
-            // There is room, or what makes room; another thread is about to take or to give it.
+        // There is room, or what makes room, but another thread was faster or is about to be: what it does decides.
+        let before = self.account.stats();
+        let happened = |_| {
+            if self.evict_one(spare) {
+                return true;
+            }
             std::thread::yield_now();
+            self.account.stats() != before
+        };
+        if (0..PATIENCE).any(happened) {
+            Ok(())
+        } else {
+            Err(FULL)
         }
-        Ok(())
     }
 
     /// Whether there could be room if every anonymous session but `spare` went: asked first, so that a write which can

@@ -212,6 +212,25 @@ fn a_revocation_needs_no_room() {
     ));
 }
 
+/// The session that room is made for may be the one that was used least recently; then the next one goes.
+#[test]
+fn the_spared_one_does_not_hide_the_others() {
+    let store = room_for(30);
+    fill(&store);
+    let evicted = store.stats().evicted;
+    for number in 0..20 {
+        let scope = Scope::Subject {
+            app: None,
+            subject: subject(&format!("{number:0>255}")),
+        };
+        // The first was evicted, so the second is the oldest.
+        ready(store.revoke_all(scope, Some(id(1)), NOW)).expect("carried out");
+        store.audit();
+    }
+    assert!(store.stats().evicted > evicted, "room was made");
+    assert!(is_there(&store, 1));
+}
+
 /// S-13, lazily: a touch moves nothing in the wheel, and the sweep still finds each session at its deadline.
 #[test]
 fn a_sweep_follows_touches() {

@@ -74,7 +74,7 @@ prop_compose! {
         security.created_at = times.2;
         security.absolute_deadline = times.3;
         security.hard_cap = times.4;
-        security.authenticated_at = times.5;
+        security.authenticated_at = times.5.map(|at| if counters.0 % 3 == 0 { times.2 } else { at });
         security.freeze = frozen.map(|reason| Freeze { at: NOW, reason, unknown: Unknown::default() });
         record
     }
