@@ -164,52 +164,58 @@ impl Asking<'_> {
     /// Checks the person's password, by the same delays as a login. If it is right, the session has a new token and its
     /// old one opens nothing (AV-7.2.4, OW-10).
     pub(super) async fn prove(&self, password: Zeroizing<String>) -> Result<May, NotTaken> {
-        let (state, headers) = (self.state, self.headers);
-        let failed = |error: &Error| NotTaken::Failed(Box::new(pages::unavailable(state, error)));
         // Before the proof: a revocation from here on wins.
-        let admitted = state.sessions().admitted().await.map_err(|e| failed(&e))?;
-        let network = Network::of(client::address(state, headers, self.peer));
-        let known = sign_in::device_of(state, headers);
-        let attempted = state
-            .directory()
-            .confirm(self.subject.as_str(), password, network, known.as_ref())
-            .await;
-        let proven = match attempted {
-            Ok(Attempted::Proven(proven)) => proven,
-            Ok(Attempted::Refused) => {
-                tracing::info!(target: "audit", event = "reproof_refused", session_id = %self.own.id, ?network, "a wrong password");
-                return Err(NotTaken::Wrong);
-            }
-            Ok(Attempted::Wait(wait)) => return Err(NotTaken::Wait(wait)),
-            Err(error) => {
-                let page = pages::directory_failed(state, error);
-                return Err(NotTaken::Failed(Box::new(page)));
-            }
-        };
+        let admitted = self.state.sessions().admitted().await;
+        let admitted = admitted.map_err(|error| self.failed(&error))?;
+        let device = self.check(password).await?;
         let proof = Proof {
             subject: self.subject.clone(),
             acr: None,
             amr: vec!["pwd".into()],
         };
-        let Some(token) = client::token(state, headers) else {
-            return Err(NotTaken::Wrong);
-        };
-        let target = Target::Token(&token);
-        match state.sessions().authenticate(target, proof, admitted).await {
+        let token = client::token(self.state, self.headers).ok_or(NotTaken::Wrong)?;
+        let sessions = self.state.sessions();
+        let done = sessions
+            .authenticate(Target::Token(&token), proof, admitted)
+            .await;
+        match done {
             Ok(started) => {
                 tracing::info!(target: "audit", event = "reproof", session_id = %self.own.id, subject = self.subject.as_str(), "password");
-                Ok(May::Proven(Box::new(Again {
-                    started,
-                    device: proven.device,
-                })))
+                Ok(May::Proven(Box::new(Again { started, device })))
             }
             // The session ended meanwhile.
             Err(Error::Ended(_) | Error::Refused(_)) => {
-                let login = state.login_url(None);
+                let login = self.state.login_url(None);
                 Err(NotTaken::Failed(Box::new(pages::see_other(&login))))
             }
-            Err(error) => Err(failed(&error)),
+            Err(error) => Err(self.failed(&error)),
         }
+    }
+
+    /// Whether the password is right; what the device is known by from now on.
+    async fn check(&self, password: Zeroizing<String>) -> Result<DeviceSecret, NotTaken> {
+        let network = Network::of(client::address(self.state, self.headers, self.peer));
+        let known = sign_in::device_of(self.state, self.headers);
+        let directory = self.state.directory();
+        let attempted = directory
+            .confirm(self.subject.as_str(), password, network, known.as_ref())
+            .await;
+        match attempted {
+            Ok(Attempted::Proven(proven)) => Ok(proven.device),
+            Ok(Attempted::Refused) => {
+                tracing::info!(target: "audit", event = "reproof_refused", session_id = %self.own.id, ?network, "a wrong password");
+                Err(NotTaken::Wrong)
+            }
+            Ok(Attempted::Wait(wait)) => Err(NotTaken::Wait(wait)),
+            Err(error) => {
+                let page = pages::directory_failed(self.state, error);
+                Err(NotTaken::Failed(Box::new(page)))
+            }
+        }
+    }
+
+    fn failed(&self, error: &Error) -> NotTaken {
+        NotTaken::Failed(Box::new(pages::unavailable(self.state, error)))
     }
 }
 
