@@ -32,7 +32,7 @@
 //! copies the data and decodes the rest, in two allocations and one for each name and text, under its shard's lock; no lock
 //! is held for more than one session, 128 in a scan, or one growth of a segment of a table.
 //!
-//! Over the reservation the process takes at most 6 MiB for a store, whatever its size (measured under a flood: 4.1 MiB).
+//! Over the reservation the process takes at most 6 MiB for a store, whatever its size (measured under a flood: 4.6 MiB).
 //! Pages that were once taken stay with the store until it is dropped.
 
 mod account;
