@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 
+use crate::cli::SmallOptions;
 use crate::workspace::Workspace;
-use crate::{Result, process, report, setup};
+use crate::{Result, process, report, setup, small};
 
 /// What `bench` takes.
 #[derive(Debug, Default, PartialEq)]
@@ -70,9 +71,8 @@ fn build(workspace: &Workspace, options: &BenchOptions) -> Result<()> {
             &format!("build --release --all-features {packages} {examples}"),
         )?;
     }
-    let manifest = std::fs::read_to_string(workspace.root.join("Cargo.toml"))?;
-    if wants(DEVICE) && manifest.contains("[profile.small]") {
-        cargo(&workspace.root, "build --profile small")?;
+    if wants(DEVICE) {
+        small::run(workspace, &SmallOptions::default())?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ pub(super) fn rows(figures: &StoreFigures) -> Vec<Row> {
     rows.extend(memory(&figures.memory).map(|row| row.goal(AtMost(130.0))));
     for (name, size) in &figures.peers {
         let what = format!(
-            "{name}'s memory store, bytes over the payload at {}",
+            "memory store of {name}, bytes over the payload at {}",
             size.sessions
         );
         let row = Row::new(Stores, what, once(size.live - size.payload));

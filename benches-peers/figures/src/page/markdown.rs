@@ -13,7 +13,8 @@ const END: &str = "<!-- end of the generated part -->";
 
 /// Puts the tables in the place of the last ones.
 pub(super) fn write(file: &Path, results: &Results, rows: &[Row]) -> Result<()> {
-    let text = std::fs::read_to_string(file)?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let replaced = replaced(&text, &generated(results, rows));
     let text = replaced.ok_or_else(|| format!("{}: a marker is missing", file.display()))?;
     Ok(std::fs::write(file, text)?)

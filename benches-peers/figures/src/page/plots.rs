@@ -149,7 +149,7 @@ fn memory(figures: &StoreFigures, rows: &[Row]) -> Chart {
     }
     Chart {
         title: "Memory that a session takes beyond its 190 bytes of data",
-        axis: "bytes, at a million sessions",
+        axis: "bytes a session",
         series: &LAYERS,
         groups: vec![Group {
             label: "memory store".to_owned(),
