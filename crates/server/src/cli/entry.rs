@@ -65,6 +65,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
 }
 
 fn run_server(loaded: Loaded, flags: Flags) -> Result<(), Failure> {
+    // Here, because a fault in a flag is wrong use.
+    let pair = loaded.tls()?;
     let runtime = match loaded.config.server.workers {
         // One thread does it all: no stacks, queues and arenas for others.
         Some(1) => Builder::new_current_thread().enable_all().build(),
@@ -76,7 +78,7 @@ fn run_server(loaded: Loaded, flags: Flags) -> Result<(), Failure> {
     };
     let runtime = runtime.map_err(Failure::failed)?;
     let outcome = runtime
-        .block_on(serve::run(loaded, flags))
+        .block_on(serve::run(loaded, pair, flags))
         .map_err(Failure::Failed);
     // Requests that the drain cut off must not hold the process.
     runtime.shutdown_background();

@@ -20,16 +20,15 @@ use crate::{
 use std::{io::IsTerminal, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
-/// Runs the server until a signal ends it.
+/// Runs the server until a signal ends it; by https where there is a `pair`.
 ///
 /// # Errors
 /// What kept it from starting or from closing cleanly, as one line.
-pub async fn run(loaded: Loaded, flags: Flags) -> Result<(), String> {
+pub async fn run(loaded: Loaded, pair: Option<Pair>, flags: Flags) -> Result<(), String> {
     let logging = Logging::start(&loaded.config.log)?;
     // Before anything that takes time: a signal during the start must not be lost.
     let mut signals =
         Signals::install().map_err(|error| format!("cannot handle signals: {error}"))?;
-    let pair = loaded.tls().map_err(|error| error.to_string())?;
     let server = loaded.config.server.clone();
     let data_dir = if server.ephemeral {
         None

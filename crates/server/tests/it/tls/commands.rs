@@ -116,6 +116,12 @@ fn check_config_reads_the_pair_and_names_the_key_to_blame() {
             assert_eq!(setup.fail_to_serve(), (1, told), "serve says the same");
         }
     }
+    // By flags it is wrong use.
+    file("");
+    let flags = ["serve", "--tls-cert", "none.pem", "--tls-key", "key.pem"];
+    let (status, told) = run(&setup, &flags);
+    let why = "cloakroom: flag --tls-cert: server.tls.certificate: cannot read none.pem: ";
+    assert!(status == 2 && told.starts_with(why), "{status} {told}");
     // Somebody who may not read the key can still use other commands.
     file(&good.replace("key.pem", "none.pem"));
     assert_eq!(run(&setup, &["user", "add", "ada"]).0, 0);
