@@ -41,9 +41,9 @@ impl Observed {
         }
     }
 
-    /// Carries the work out in the name of this request.
-    pub async fn around<T>(self, work: impl Future<Output = T>) -> T {
-        CURRENT.scope(self, work).await
+    /// Carries the work out in the name of this request. No `async fn`: that would keep the work's room twice.
+    pub fn around<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        CURRENT.scope(self, work)
     }
 
     /// Tells log and metrics how the request that is worked on ended.
