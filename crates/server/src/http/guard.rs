@@ -28,19 +28,15 @@ pub async fn caught(answer: impl Future<Output = Response>) -> Response {
         .unwrap_or_else(|| Problem::new(&problems::INTERNAL).into_response())
 }
 
-/// Answers 503 where a handler does not begin to answer in time. A body that is already being sent is not cut off. No
-/// `async fn`: that would keep the answer's room twice.
-pub fn limited(
+/// Answers 503 where a handler does not begin to answer in time. A body that is already being sent is not cut off.
+pub async fn limited(
     answer: impl Future<Output = Result<Response, Infallible>>,
     limit: Duration,
-) -> impl Future<Output = Response> {
-    let timed = tokio::time::timeout(limit, answer);
-    async {
-        match timed.await {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
-            Err(_) => Problem::new(&problems::TIMED_OUT).into_response(),
-        }
+) -> Response {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(_) => Problem::new(&problems::TIMED_OUT).into_response(),
     }
 }
 
