@@ -1,13 +1,12 @@
 //! What one request costs between the HTTP server and the store: the whole router, without sockets, beside a bare axum
 //! handler that takes and gives the same bytes.
 //!
-//! Counts, not times, so that a busy machine does not matter. The difference of two runs is that of their requests:
+//! For a profiler, which counts where the time goes. (valgrind cannot run it: it has no clock of ours.)
 //!
 //! ```text
 //! cargo build --release -p cloakroom-server --example request_figures
-//! for n in 1000 3000; do
-//!     valgrind --tool=callgrind --callgrind-out-file=/dev/null target/release/examples/request_figures verify $n
-//! done
+//! perf record -F 9999 -g target/release/examples/request_figures verify 300000
+//! perf report --no-children
 //! ```
 //!
 //! The first argument is `verify`, `auth-request`, `bare-verify` or `bare-auth-request`; the third a log
