@@ -107,7 +107,7 @@ flaws! {
     DamageIsNone,
     /// A store out of reach is empty.
     CutOffIsNone,
-    /// It declares itself ready and is not.
+    /// It makes its caller wait, which it declares that it does not.
     SaysReady,
     /// Late logins are accepted.
     AdmitsLate,
