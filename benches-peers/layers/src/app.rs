@@ -20,7 +20,8 @@ impl App {
     /// # Panics
     /// Where the layer does not give a session.
     pub async fn under(layer: Layer) -> Self {
-        let router = layer.router().await;
+        // As `axum::serve` does once: otherwise every request puts the route and its layers together anew.
+        let router = layer.router().await.with_state(());
         let cookie = begin(&router).await;
         Self { router, cookie }
     }
