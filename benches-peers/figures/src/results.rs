@@ -97,8 +97,10 @@ pub(crate) struct SizeFigures {
 pub(crate) struct DeviceFigures {
     pub(crate) profile: String,
     pub(crate) binary_bytes: u64,
-    /// The most memory it ever held (VmHWM).
+    /// What it held when the day was over (VmRSS).
     pub(crate) resident_bytes: u64,
+    /// The most it ever held (VmHWM): while it hashed a password.
+    pub(crate) peak_bytes: u64,
     pub(crate) reserve_bytes: u64,
 }
 

@@ -60,7 +60,8 @@ fn of(profile: &str, binary: &Path) -> Result<DeviceFigures> {
     Ok(DeviceFigures {
         profile: profile.to_owned(),
         binary_bytes: binary.metadata()?.len(),
-        resident_bytes: running.memory("VmHWM")?,
+        resident_bytes: running.memory("VmRSS")?,
+        peak_bytes: running.memory("VmHWM")?,
         reserve_bytes: RESERVE,
     })
 }

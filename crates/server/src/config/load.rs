@@ -1,7 +1,8 @@
 //! Puts the layers together: defaults, file, environment, flags; then types, then rules.
 
 use super::{
-    Config, ConfigError, Layers, Place, Secret, StoreUrl, default_cookie_name, env, file, validate,
+    Config, ConfigError, Layers, Place, Secret, StoreUrl, default_cookie_name, env, file, scarce,
+    validate,
 };
 use std::{ffi::OsString, path::Path, path::PathBuf};
 use toml::Value;
@@ -124,6 +125,7 @@ pub(super) fn finish(mut layers: Layers) -> Result<(Config, Layers), ConfigError
         let name = default_cookie_name(server.cookies_are_secure(), config.cookie.domain.is_some());
         config.cookie.name = Some(name.to_owned());
     }
+    scarce::defaults(&mut config, &layers);
     validate::check(&config, &layers)?;
     Ok((config, layers))
 }

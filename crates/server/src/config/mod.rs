@@ -11,6 +11,7 @@ mod load;
 mod origin;
 mod period;
 mod print;
+mod scarce;
 mod secret;
 mod sections;
 mod size;
