@@ -19,8 +19,34 @@ pub(super) fn rows(figures: &StoreFigures) -> Vec<Row> {
         let ours = format!("{:.0} asked of the allocator", size.live);
         rows.push(row.of(ours, format!("{:.0} of data", size.payload)));
     }
+    rows.extend(flood(&figures.memory));
     rows.extend(embedded(&figures.embedded));
     rows
+}
+
+/// From `memory_figures --json`: strangers without end over some people, then more people than there is room for.
+fn flood(document: &Value) -> Vec<Row> {
+    const MIB: f64 = 1024.0 * 1024.0;
+    let number = |name: &str| document.get("flood")?.get(name)?.as_f64();
+    let rows = || {
+        let created = number("anonymous_created")? / 1e6;
+        let (reserved, held) = (number("reserved_bytes")?, number("resident_bytes_at_most")?);
+        let what = format!(
+            "memory store, flood of {created:.0} million: MiB of the process over the reservation"
+        );
+        let over = Row::new(Stores, what, once((held - reserved) / MIB));
+        let ours = format!("{:.1} MiB at most", held / MIB);
+        let over = over.of(ours, format!("{:.0} MiB reserved", reserved / MIB));
+        let what = "memory store, the same flood: sessions with a subject lost";
+        let lost = Row::new(Stores, what.to_owned(), once(number("named_lost")?));
+        let ours = format!("{:.0} kept", number("named_kept")?);
+        let refused = format!("{:.0} refused in the end", number("named_refused")?);
+        Some(vec![
+            over.goal(AtMost(8.0)),
+            lost.of(ours, refused).goal(AtMost(0.0)),
+        ])
+    };
+    rows().unwrap_or_default()
 }
 
 /// From `memory_figures --json`: a million sessions of a subject each. The larger of what the store charges and of what the

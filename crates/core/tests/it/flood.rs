@@ -8,7 +8,7 @@ use crate::figures::flood::{Flood, flood};
 
 /// What the process may take over the reservation, whatever its size: requests under way, stacks, code that is touched
 /// for the first time. See docs/defaults.md.
-const OVERHEAD: usize = 6 * MIB;
+const OVERHEAD: usize = 8 * MIB;
 const CHILD: &str = "CLOAKROOM_FLOOD";
 const NAME: &str = "flood::soak_a_flood_stays_within_the_reservation_and_costs_no_login";
 

@@ -85,7 +85,7 @@ impl Account {
             anonymous: AtomicUsize::new(0),
             evictable: AtomicUsize::new(0),
             evicted: AtomicU64::new(0),
-            pool: Pool::new(page),
+            pool: Pool::new(reserve, page),
         }
     }
 

@@ -2,18 +2,20 @@
 //!
 //! A page that was once taken from the system stays with the store: it serves the next sessions, of whatever size, in
 //! whatever shard. So a store that is full does not allocate, and what the allocator makes of a flood's frees is no
-//! concern. Nor does it see single pages: they are cut from regions, between which nothing else stands. The pool is within
-//! the reservation: where room is needed for something else than slots, free pages go first.
+//! concern. The pool is within the reservation: where room is needed for something else than slots, free pages go first.
+//! A few of those are set aside instead of given back, because the next moment may want them again.
+//!
+//! Each page is an allocation of its own. Cut from larger regions they would not come free before all of their region do,
+//! and a flood on several threads would take more and more.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use bytes::BytesMut;
 use parking_lot::Mutex;
 
 use super::account::block;
 
-/// Its part of a region; the region goes when all of its pages are gone.
-pub(super) type Page = BytesMut;
+/// Bytes that slots are cut from.
+pub(super) type Page = Box<[u8]>;
 
 /// Bytes of a page for a reservation: large pages waste less at their end, small ones when a size has few slots.
 pub(super) const fn page_size(reserve: usize) -> usize {
@@ -27,12 +29,6 @@ pub(super) const fn page_size(reserve: usize) -> usize {
     }
 }
 
-/// Pages of a region: large enough that malloc takes it from the system by itself, where the store is not small. What was
-/// never used of it is not resident.
-const fn region(page: usize) -> usize {
-    page * if page < 4 * 1024 { 4 } else { 64 }
-}
-
 /// Free pages.
 pub(super) struct Pool {
     page: usize,
@@ -43,15 +39,20 @@ pub(super) struct Pool {
 
 struct Free {
     pages: Vec<Page>,
-    /// What no page was cut from yet.
-    region: BytesMut,
+    /// Set aside: not within the reservation, so at most [`SET_ASIDE`] of it.
+    aside: Vec<Page>,
+    aside_max: usize,
 }
 
+/// Which part of the reservation the pages take at most that are set aside.
+const SET_ASIDE: usize = 256;
+
 impl Pool {
-    pub(super) fn new(page: usize) -> Self {
+    pub(super) fn new(reserve: usize, page: usize) -> Self {
         let free = Free {
             pages: Vec::new(),
-            region: BytesMut::new(),
+            aside: Vec::new(),
+            aside_max: reserve / SET_ASIDE / page,
         };
         Self {
             page,
@@ -77,10 +78,9 @@ impl Pool {
             self.kept.fetch_sub(self.page, Relaxed);
             return page;
         }
-        if free.region.is_empty() {
-            free.region = BytesMut::zeroed(region(self.page));
-        }
-        free.region.split_to(self.page)
+        let aside = free.aside.pop();
+        drop(free);
+        aside.unwrap_or_else(|| vec![0; self.page].into())
     }
 
     /// Keeps a page that is no longer used. `grow` answers whether the list of free pages may take that many bytes for
@@ -100,11 +100,18 @@ impl Pool {
         self.kept.fetch_add(self.page, Relaxed);
     }
 
-    /// Gives free pages of at least `bytes` back to the system, or all there are.
+    /// Gives up free pages of at least `bytes`, or all there are.
     pub(super) fn release(&self, bytes: usize) {
-        let pages = &mut self.free.lock().pages;
+        let mut free = self.free.lock();
+        let Free {
+            pages,
+            aside,
+            aside_max,
+        } = &mut *free;
         let left = pages.len() - bytes.div_ceil(self.page).min(pages.len());
         let gone = pages.len() - left;
+        let room = aside_max.saturating_sub(aside.len()).min(gone);
+        aside.extend(pages.drain(left..left + room));
         pages.truncate(left);
         self.kept.fetch_sub(gone * self.page, Relaxed);
     }
