@@ -21,7 +21,7 @@ async fn fill(api: &Api) -> Vec<String> {
         match answer(response).await {
             (201, made) => tokens.push(made["session_token"].as_str().unwrap().to_owned()),
             (503, problem) => {
-                assert_eq!(problem["detail"], "the store is full of live sessions");
+                assert_eq!(problem["title"], "All places for sessions are taken");
                 assert!(later);
                 return tokens;
             }
