@@ -151,7 +151,7 @@ fn the_guard_against_forged_requests_keeps_nothing() {
 
 #[test]
 fn a_read_allocates_the_record_and_its_texts() {
-    // The three above; record, data, and the device's name.
+    // The three above; record and data, and the name of the device.
     assert!(over(get(read), true) <= 6);
 }
 
