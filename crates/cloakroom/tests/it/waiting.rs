@@ -1,5 +1,6 @@
-//! Waiting for the end of a session.
+//! Waiting: for the end of a session, and for what another handle of the request is writing.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use axum::Router;
 use axum::routing::post;
 use cloakroom::service::Cause;
 use cloakroom::{Session, SessionId};
-use cloakroom_conformance::Operation;
+use cloakroom_conformance::{Fault, Gate, Operation, Target};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -107,4 +108,29 @@ async fn hooks_hear_of_every_end() {
         (ending.subject.unwrap().as_str(), ending.cause),
         ("bob", Cause::Expired)
     );
+}
+
+#[tokio::test]
+async fn a_read_waits_for_a_write_under_way_in_the_same_request() {
+    // While it is written, a change stands neither in the draft nor in the record.
+    let (shaky, gate) = (shaky(), Gate::new());
+    let hold = Fault::hold(&gate).on(Target::Only(Operation::Create));
+    shaky.faults.add(hold);
+    let handler = async move |session: Session| {
+        session.insert("n", &8_u64).await.unwrap();
+        let writer = session.clone();
+        let write = tokio::spawn(async move { writer.save().await });
+        gate.arrived(1).await;
+        let mut read = pin!(session.get::<u64>("n"));
+        tokio::select! {
+            biased;
+            early = &mut read => panic!("read {early:?} in the middle of a write"),
+            () = std::future::ready(()) => {}
+        }
+        gate.open();
+        assert_eq!(soon(read).await.unwrap(), Some(8));
+        soon(write).await.unwrap().unwrap();
+    };
+    let browser = shaky.browser(Router::new().route("/", post(handler)));
+    assert_eq!(browser.post("/").await.status(), 200);
 }
