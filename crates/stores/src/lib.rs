@@ -4,6 +4,14 @@
 
 #[cfg(feature = "embedded")]
 pub mod embedded;
+#[cfg(feature = "files")]
+pub mod files;
+#[cfg(feature = "redis")]
+pub mod redis;
+#[cfg(feature = "sql")]
+pub mod sql;
+#[cfg(feature = "url")]
+pub mod url;
 
 #[cfg(feature = "embedded")]
 pub use embedded::EmbeddedStore;

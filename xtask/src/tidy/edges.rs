@@ -13,6 +13,8 @@ struct Rule {
 const CORE: &str = "cloakroom-core";
 /// Every crate may run the suite in its tests.
 const CONFORMANCE: &str = "cloakroom-conformance";
+/// Every crate may start real servers in its tests.
+const TEST_SERVERS: &str = "cloakroom-test-servers";
 
 const fn rule(package: &'static str, always: &'static [&'static str]) -> Rule {
     Rule {
@@ -22,13 +24,14 @@ const fn rule(package: &'static str, always: &'static [&'static str]) -> Rule {
     }
 }
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     rule(CORE, &[]),
     rule("cloakroom-tokens", &[CORE]),
     rule("cloakroom-stores", &[CORE]),
     rule("cloakroom-cluster", &[CORE]),
     rule("cloakroom-audit", &[CORE]),
     rule(CONFORMANCE, &[CORE]),
+    rule(TEST_SERVERS, &[]),
     Rule {
         package: "cloakroom",
         always: &[CORE],
@@ -78,7 +81,7 @@ fn wrong(rule: &Rule, dependency: &Dependency) -> Option<String> {
     let is_dev = dependency.kind.as_deref() == Some("dev");
     let is_allowed = rule.always.contains(&name)
         || rule.optional.contains(&name) && (dependency.optional || is_dev)
-        || is_dev && name == CONFORMANCE
+        || is_dev && [CONFORMANCE, TEST_SERVERS].contains(&name)
         // A crate's own tests may ask for its own features.
         || is_dev && name == rule.package;
     if is_allowed {

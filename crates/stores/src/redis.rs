@@ -1,0 +1,1 @@
+//! The Redis store: Redis or Valkey, alone, clustered, with sentinels.
