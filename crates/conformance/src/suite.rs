@@ -109,6 +109,7 @@ macro_rules! __each_case {
             }
             ready {
                 s_19_a_ready_store_is_done_at_the_first_poll
+                s_20_a_fresh_load_is_never_old
             }
         }
     };

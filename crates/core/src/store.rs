@@ -15,6 +15,7 @@ pub mod memory;
 mod registry;
 
 use std::future::Future;
+use std::time::Duration;
 
 pub use answers::{
     Clock, Consistency, Created, Cursor, Deleted, Expect, Listed, Loaded, Profile, Refusal,
@@ -29,6 +30,9 @@ use crate::policy::SubjectLimit;
 use crate::record::{Activity, Epoch, Record};
 use crate::time::Timestamp;
 use crate::token::SessionId;
+
+/// How old a state may be that a store answers which [`Store::may_lag`].
+pub const LAG: Duration = Duration::from_secs(1);
 
 /// Keeps records by session id.
 ///
@@ -62,6 +66,8 @@ use crate::token::SessionId;
 /// - S-18 changes that were not acknowledged to their writer are invisible to other readers until they are kept as
 ///   durably as the store promises; denials (`delete`, `revoke_all`) may be visible before.
 /// - S-19 of a store that declares itself `ready`, every operation is done when its future is first polled.
+/// - S-20 `load_fresh` answers a state that is not older than the call. So does `load`, but for a store that says
+///   [`Store::may_lag`]: there it may be one of at most [`LAG`] ago, never one from before the same handle's own writes.
 pub trait Store: Send + Sync + 'static {
     /// What this store declares about itself; the suite tests it accordingly.
     fn profile(&self) -> Profile;
@@ -79,6 +85,19 @@ pub trait Store: Send + Sync + 'static {
         &self,
         id: SessionId,
     ) -> impl Future<Output = Result<Option<Loaded>, StoreError>> + Send;
+
+    /// As `load`, never older than the call: for whoever was refused on what may be an older state.
+    fn load_fresh(
+        &self,
+        id: SessionId,
+    ) -> impl Future<Output = Result<Option<Loaded>, StoreError>> + Send {
+        self.load(id)
+    }
+
+    /// Whether `load` may answer an older state, as a near cache does.
+    fn may_lag(&self) -> bool {
+        false
+    }
 
     /// Changes a record if `expect` holds. `limit` is looked at only where the change brings a new subject.
     fn update(

@@ -78,6 +78,14 @@ impl<S: Store> Store for Faulty<S> {
         with_faults!(self, Load, self.inner.load(id))
     }
 
+    async fn load_fresh(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+        with_faults!(self, Load, self.inner.load_fresh(id))
+    }
+
+    fn may_lag(&self) -> bool {
+        self.inner.may_lag()
+    }
+
     async fn update(
         &self,
         id: SessionId,

@@ -87,6 +87,7 @@ mutants! {
     never_wakes: NeverWakes => [r_07_a_watcher_wakes_after_a_write],
     wakes_for_all: WakesForAll => [r_07_a_watcher_wakes_after_a_write],
     says_ready: SaysReady => [s_19_a_ready_store_is_done_at_the_first_poll],
+    fresh_is_old: FreshIsOld => [s_20_a_fresh_load_is_never_old],
     takes_every_name: TakesEveryName => [r_09_what_is_out_of_bounds_is_denied],
 }
 

@@ -92,6 +92,7 @@ macro_rules! erase {
 pub struct DynStore {
     inner: Arc<dyn ErasedStore>,
     profile: Profile,
+    may_lag: bool,
 }
 
 impl DynStore {
@@ -102,11 +103,17 @@ impl DynStore {
 
     /// Erases the type of a store that others hold too.
     pub fn from_arc<S: Store + SubjectIndex + ReplayGuard>(store: Arc<S>) -> Self {
-        let profile = store.profile();
+        let (profile, may_lag) = (store.profile(), store.may_lag());
         Self {
             inner: store,
             profile,
+            may_lag,
         }
+    }
+
+    /// See [`Store::may_lag`].
+    pub fn may_lag(&self) -> bool {
+        self.may_lag
     }
 
     /// What the store declares about itself.
@@ -149,6 +156,7 @@ erase! {
     ErasedStore, DynStore, [Store, SubjectIndex, ReplayGuard], |store| store.profile().ready, {
         Store::create(record: Record, limit: SubjectLimit, now: Timestamp) -> Created;
         Store::load(id: SessionId) -> Option<Loaded>;
+        Store::load_fresh(id: SessionId) -> Option<Loaded>;
         Store::update(id: SessionId, expect: Expect, change: Change, limit: SubjectLimit, now: Timestamp) -> Updated;
         Store::touch(id: SessionId, activity: Activity, now: Timestamp) -> Touched;
         Store::delete(id: SessionId) -> Deleted;

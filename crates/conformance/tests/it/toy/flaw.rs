@@ -109,6 +109,8 @@ flaws! {
     CutOffIsNone,
     /// It makes its caller wait, which it declares that it does not.
     SaysReady,
+    /// A fresh load shows the version before.
+    FreshIsOld,
     /// Late logins are accepted.
     AdmitsLate,
     /// A revocation refuses data edits too.

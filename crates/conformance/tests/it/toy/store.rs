@@ -159,6 +159,14 @@ impl Store for Toy {
         }))
     }
 
+    async fn load_fresh(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+        let mut loaded = self.load(id).await?;
+        if let Some(loaded) = loaded.as_mut().filter(|_| self.has(Flaw::FreshIsOld)) {
+            Arc::make_mut(&mut loaded.record).version -= 1;
+        }
+        Ok(loaded)
+    }
+
     async fn update(
         &self,
         id: SessionId,
