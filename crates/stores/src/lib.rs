@@ -6,6 +6,8 @@
 pub mod embedded;
 #[cfg(feature = "files")]
 pub mod files;
+#[cfg(feature = "near_cache")]
+pub mod near_cache;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "sql")]

@@ -117,14 +117,20 @@ impl Sessions {
     }
 
     async fn find(&self, target: Target<'_>) -> Result<Found, Error> {
-        let resolved = match target {
+        live(match target {
             Target::Token(token) => self.open(token).await?,
             Target::Id(id) => self.open_by_id(id).await?,
-        };
-        match resolved {
-            Resolved::Live(found) => Ok(found),
-            Resolved::Ended(_, ended) => Err(Error::Ended(ended)),
-        }
+        })
+    }
+
+    async fn find_fresh(&self, target: Target<'_>) -> Result<Found, Error> {
+        live(match target {
+            Target::Token(token) => {
+                let presented = Some(token.secret().hash());
+                self.open_fresh(token.id(), presented).await?
+            }
+            Target::Id(id) => self.open_fresh(id, None).await?,
+        })
     }
 
     /// Edits data by name; with `version`, only where the session is at exactly that version.
@@ -137,7 +143,11 @@ impl Sessions {
         edits: Edits,
         version: Option<u64>,
     ) -> Result<Arc<Record>, Error> {
-        let found = self.find(target).await?;
+        // An `If-Match` is compared with what is there now, not with what was a second ago.
+        let found = match version {
+            Some(_) => self.find_fresh(target).await?,
+            None => self.find(target).await?,
+        };
         let draft = Draft {
             edits,
             ..Draft::default()
@@ -185,7 +195,7 @@ impl Sessions {
                 )
                 .await;
             match tried {
-                Err(Error::Moved(_)) => found = self.find(target).await?,
+                Err(Error::Moved(_)) => found = self.find_fresh(target).await?,
                 other => return record_of(other?),
             }
         }
@@ -335,6 +345,13 @@ impl Sessions {
     ) -> Result<Updated, Error> {
         self.write(id, expect, change, self.policy().per_subject)
             .await
+    }
+}
+
+fn live(resolved: Resolved) -> Result<Found, Error> {
+    match resolved {
+        Resolved::Live(found) => Ok(found),
+        Resolved::Ended(_, ended) => Err(Error::Ended(ended)),
     }
 }
 

@@ -101,8 +101,7 @@ impl Sessions {
     /// # Errors
     /// [`Error::Store`]: an error is never an empty session.
     pub async fn open(&self, token: &SessionToken) -> Result<Resolved, Error> {
-        let loaded = self.inner.store.load(token.id()).await?;
-        Ok(self.judge(token.id(), loaded, Some(token.secret().hash())))
+        self.look(token.id(), Some(token.secret().hash())).await
     }
 
     /// Finds a live session for a caller who may act by its id.
@@ -110,8 +109,28 @@ impl Sessions {
     /// # Errors
     /// [`Error::Store`].
     pub async fn open_by_id(&self, id: SessionId) -> Result<Resolved, Error> {
+        self.look(id, None).await
+    }
+
+    /// As [`Sessions::open_by_id`] or [`Sessions::open`], on a state that is not older than the call.
+    pub(super) async fn open_fresh(
+        &self,
+        id: SessionId,
+        presented: Option<SecretHash>,
+    ) -> Result<Resolved, Error> {
+        let loaded = self.inner.store.load_fresh(id).await?;
+        Ok(self.judge(id, loaded, presented))
+    }
+
+    /// Only a state that is not older than the call may turn somebody away: his newest token may be younger than what a
+    /// store that lags shows.
+    async fn look(&self, id: SessionId, presented: Option<SecretHash>) -> Result<Resolved, Error> {
         let loaded = self.inner.store.load(id).await?;
-        Ok(self.judge(id, loaded, None))
+        let resolved = self.judge(id, loaded, presented);
+        if matches!(resolved, Resolved::Ended(..)) && self.inner.store.may_lag() {
+            return self.open_fresh(id, presented).await;
+        }
+        Ok(resolved)
     }
 
     fn judge(
@@ -165,9 +184,7 @@ impl Sessions {
 
     /// Reads a session again that this request has opened before, with the same secret.
     pub(crate) async fn reopen(&self, found: &Found) -> Result<Resolved, Error> {
-        let id = found.record.id;
-        let loaded = self.inner.store.load(id).await?;
-        Ok(self.judge(id, loaded, found.presented))
+        self.open_fresh(found.record.id, found.presented).await
     }
 
     /// As [`Sessions::commit`], by the given rules and, with `version`, only on exactly that version.

@@ -6,6 +6,7 @@ mod allocations;
 mod connect;
 mod extract;
 mod guard;
+mod lag;
 mod layer;
 mod model;
 mod scenarios;

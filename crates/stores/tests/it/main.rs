@@ -17,6 +17,7 @@ mod file;
 mod growth;
 mod kill;
 mod model;
+mod near;
 
 /// A count: small, or the full one of a soak.
 fn soak(few: usize, many: usize) -> usize {

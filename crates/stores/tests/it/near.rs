@@ -1,0 +1,6 @@
+//! The near cache.
+
+mod conformance;
+mod lag;
+mod random;
+mod told;
