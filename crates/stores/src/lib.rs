@@ -8,6 +8,8 @@ pub mod embedded;
 pub mod files;
 #[cfg(feature = "near_cache")]
 pub mod near_cache;
+#[cfg(feature = "overflow")]
+pub mod overflow;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "sql")]

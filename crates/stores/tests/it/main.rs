@@ -18,6 +18,7 @@ mod growth;
 mod kill;
 mod model;
 mod near;
+mod overflow;
 
 /// A count: small, or the full one of a soak.
 fn soak(few: usize, many: usize) -> usize {

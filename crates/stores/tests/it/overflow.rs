@@ -1,0 +1,4 @@
+//! Memory that overflows to disk.
+
+mod conformance;
+mod moves;
