@@ -14,7 +14,7 @@ struct Tool {
     packages: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 13] = [
     Tool {
         name: "nginx",
         found: || on_path("nginx"),
@@ -58,6 +58,33 @@ const TOOLS: [Tool; 8] = [
         name: "python3 -m venv",
         found: has_venv,
         packages: &["python3-venv"],
+    },
+    // The servers behind the stores. The names are those of Debian 12 and 13 alike: `postgresql` brings the release's own.
+    Tool {
+        name: "redis-server",
+        found: || on_path("redis-server"),
+        packages: &["redis-server"],
+    },
+    Tool {
+        name: "postgres",
+        found: has_postgres,
+        packages: &["postgresql"],
+    },
+    Tool {
+        name: "mariadbd",
+        found: || on_path("mariadbd"),
+        packages: &["mariadb-server-core"],
+    },
+    Tool {
+        name: "mariadb",
+        found: || on_path("mariadb"),
+        packages: &["mariadb-client-core"],
+    },
+    // For the shared file system whose faults the tests choose.
+    Tool {
+        name: "fusermount3",
+        found: || on_path("fusermount3"),
+        packages: &["fuse3"],
     },
 ];
 
@@ -144,9 +171,64 @@ fn install(packages: &[&str]) -> Result<()> {
     if let Err(error) = process::run(apt(root, &["update"])) {
         report::complain(&format!("set-up: {error}"));
     }
+    let quiet = Unstarted::begin(root);
     let mut command = apt(root, &["install", "-y", "--no-install-recommends"]);
     command.args(packages);
-    process::run(command).map_err(|error| format!("{error}\n{by_hand}").into())
+    let installed = process::run(command);
+    drop(quiet);
+    installed.map_err(|error| format!("{error}\n{by_hand}").into())
+}
+
+/// As long as it lives, packages do not start the daemons that they bring: the tests start their own, and a database that
+/// nobody asked for would hold memory and a port. `policy-rc.d` is Debian's way to say so (`invoke-rc.d(8)`); a machine
+/// that has one keeps its own. PostgreSQL's packages also make a cluster of 40 MB, unless they are told not to.
+struct Unstarted {
+    root: &'static [&'static str],
+    made: Vec<&'static str>,
+}
+
+/// The file that forbids starts, the one that forbids the cluster, and what stands in them.
+const FORBIDDEN: [(&str, &str, &str); 2] = [
+    ("/usr/sbin/policy-rc.d", "755", "#!/bin/sh\nexit 101\n"),
+    (
+        "/etc/postgresql-common/createcluster.d/cloakroom-tests.conf",
+        "644",
+        "create_main_cluster = false\n",
+    ),
+];
+
+impl Unstarted {
+    fn begin(root: &'static [&'static str]) -> Self {
+        let mut made = Vec::new();
+        for (path, mode, text) in FORBIDDEN {
+            if !Path::new(path).exists() && process::run(written(root, path, mode, text)).is_ok() {
+                made.push(path);
+            }
+        }
+        Self { root, made }
+    }
+}
+
+impl Drop for Unstarted {
+    fn drop(&mut self) {
+        for path in &self.made {
+            let mut words = self.root.iter().chain(&["rm", "-f"]);
+            let mut command = quiet(words.next().unwrap_or(&"rm"));
+            command.args(words).arg(path);
+            if let Err(error) = process::run(command) {
+                report::complain(&format!("set-up: {path} stays: {error}"));
+            }
+        }
+    }
+}
+
+/// Writes a small file as root.
+fn written(root: &[&str], path: &str, mode: &str, text: &str) -> Command {
+    let script = r#"mkdir -p "$(dirname "$1")" && printf %s "$3" >"$1" && chmod "$2" "$1""#;
+    let mut words = root.iter().chain(&["sh", "-c"]);
+    let mut command = quiet(words.next().unwrap_or(&"sh"));
+    command.args(words).args([script, "sh", path, mode, text]);
+    command
 }
 
 /// Waits for another apt instead of failing, asks nothing.
@@ -181,6 +263,16 @@ fn on_path(program: &str) -> bool {
         .any(|folder| folder.join(program).is_file())
 }
 
+/// Debian keeps each release's programs in a folder of its own, off the path.
+fn has_postgres() -> bool {
+    let releases = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    releases
+        .flatten()
+        .any(|release| release.path().join("bin/postgres").is_file())
+}
+
 fn has_venv() -> bool {
     let mut python = quiet("python3");
     python.args(["-c", "import ensurepip, venv"]);
@@ -195,6 +287,17 @@ mod tests {
     fn a_program_is_looked_for_on_the_path() {
         assert!(on_path("sh"));
         assert!(!on_path("no-such-program-anywhere"));
+    }
+
+    #[test]
+    fn a_small_file_is_written_as_told() {
+        let path =
+            std::env::temp_dir().join(format!("cloakroom-setup-{}/file", std::process::id()));
+        let named = path.to_str().unwrap_or_default();
+        process::run(written(&[], named, "640", "a 'b' %s\n")).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a 'b' %s\n");
+        let folder = path.parent().map(std::fs::remove_dir_all);
+        assert!(folder.is_some_and(|removed| removed.is_ok()));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) fn examples(workspace: &Workspace) -> Result<Outcome> {
     )
 }
 
-/// Three commands, because the other libraries turn core's features on.
+/// Several commands, because the other libraries turn core's features on, and each store must do without the others.
 pub(super) fn features(workspace: &Workspace) -> Result<Outcome> {
     plain(
         workspace,
@@ -62,12 +62,23 @@ pub(super) fn features(workspace: &Workspace) -> Result<Outcome> {
         workspace,
         "check --package cloakroom --package cloakroom-stores --no-default-features",
     )?;
+    for store in STORES {
+        let words =
+            "check --package cloakroom --package cloakroom-stores --no-default-features --features";
+        plain(
+            workspace,
+            &format!("{words} cloakroom/{store},cloakroom-stores/{store}"),
+        )?;
+    }
     // The small server of docs/small-device.md.
     plain(
         workspace,
         "check --package cloakroom-server --bins --no-default-features",
     )
 }
+
+/// The stores that are a feature each.
+const STORES: [&str; 6] = ["embedded", "files", "mysql", "postgres", "redis", "sqlite"];
 
 /// The workspace of the benchmarks and of `compare`: that it still compiles, formatted and without a warning. Nothing of it
 /// runs in CI, where a figure would mean nothing.
