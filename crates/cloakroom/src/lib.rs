@@ -34,7 +34,8 @@
 //! let sessions = Sessions::builder(MemoryStore::reserve(64 * MIB)).cookie(cookie).build();
 //! ```
 //!
-//! Features: `axum` (default) for the extractors, `embedded` for the store on local disk.
+//! Features: `axum` (default) for the extractors, and one for each store: `embedded`, `files`, `sqlite`, `postgres`,
+//! `mysql`, `redis`.
 
 mod connect;
 pub mod cookie;
@@ -49,7 +50,8 @@ pub mod testing;
 pub mod transport;
 
 pub use connect::{
-    ConnectError, Full, StoreUrl, StoreUrlError, connect, connect_builder, parse_size,
+    ConnectError, Full, Opened, StoreUrl, StoreUrlError, connect, connect_builder, open_store,
+    parse_size, store_url_shown,
 };
 pub use cookie::{CookieBuilder, CookieConfig, CookieError, SameSite};
 pub use csrf::CsrfLayer;

@@ -5,27 +5,39 @@ use std::str::FromStr;
 
 use cloakroom_core::store::memory::{Full, MIB};
 
+use super::remote::{self, Remote};
+
 /// Bytes that the memory store reserves where the URL does not say: 64 MiB.
 const RESERVE: usize = 64 * MIB;
 
-/// A store URL that was understood, of a store that this release has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StoreUrl {
+/// A store URL that was understood, of a store that this build has.
+#[derive(Debug, Clone)]
+pub struct StoreUrl {
+    pub(super) kind: Kind,
+    /// Bytes of hot records kept near, from `near_cache=SIZE`.
+    pub(super) near_cache: Option<usize>,
+}
+
+/// Which store, and what its URL says.
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
     /// `memory:?reserve=64MiB&max_sessions=N&full=evict|reject`
-    Memory {
-        /// Bytes reserved beforehand, and never more.
-        reserve: usize,
-        /// How many sessions at most, besides the bytes.
-        max_sessions: Option<usize>,
-        /// What happens where it is full.
-        full: Full,
-    },
+    Memory(Memory),
     /// `embedded:PATH`
-    Embedded {
-        /// The folder or file.
-        path: PathBuf,
-    },
+    Embedded(PathBuf),
+    /// Any other.
+    Remote(Remote),
+}
+
+/// The memory store's parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Memory {
+    /// Bytes reserved beforehand, and never more.
+    pub(super) reserve: usize,
+    /// How many sessions at most, besides the bytes.
+    pub(super) max_sessions: Option<usize>,
+    /// What happens where it is full.
+    pub(super) full: Full,
 }
 
 /// What is wrong with a store URL. It names the part, never its value, which may be a password.
@@ -33,10 +45,12 @@ pub enum StoreUrl {
 #[non_exhaustive]
 pub enum StoreUrlError {
     /// There is no `scheme:` in front.
-    #[error("a store URL begins with its kind: memory:, embedded:PATH, …")]
+    #[error("a store URL begins with its kind: memory:, embedded:PATH, postgres://…")]
     NoScheme,
     /// No store is called so.
-    #[error("there is no store called {scheme:?}; there are memory, embedded")]
+    #[error(
+        "there is no store called {scheme:?}; there are memory, embedded, files, sqlite, postgres, mysql, redis, rediss, redis-cluster, redis-sentinel"
+    )]
     Unknown {
         /// As it was given.
         scheme: String,
@@ -71,6 +85,17 @@ pub enum StoreUrlError {
         /// What it must be.
         wanted: &'static str,
     },
+    /// What the store itself says of its URL.
+    #[error("the {scheme} store: {why}")]
+    Of {
+        /// As it was given.
+        scheme: String,
+        /// Why.
+        why: Box<str>,
+    },
+    /// A near cache was asked for.
+    #[error("this release has no near cache yet: take near_cache out of the store URL")]
+    NearCache,
 }
 
 impl FromStr for StoreUrl {
@@ -79,39 +104,69 @@ impl FromStr for StoreUrl {
     fn from_str(url: &str) -> Result<Self, StoreUrlError> {
         let (scheme, rest) = url.split_once(':').ok_or(StoreUrlError::NoScheme)?;
         let scheme = scheme.to_ascii_lowercase();
+        let here = |kind| {
+            Ok(Self {
+                kind,
+                near_cache: None,
+            })
+        };
         match scheme.as_str() {
-            "memory" => memory(rest),
+            "memory" => here(Kind::Memory(memory(rest)?)),
             "embedded" if !cfg!(feature = "embedded") => Err(StoreUrlError::NotCompiledIn {
                 scheme,
                 feature: "embedded",
             }),
             "embedded" if rest.is_empty() => Err(StoreUrlError::NoPath),
             // A path, not a URL: no query, no decoding, so that every file name can be said.
-            "embedded" => Ok(Self::Embedded {
-                path: PathBuf::from(rest),
-            }),
-            other => Err(match planned(other) {
-                Some(feature) => StoreUrlError::NotYet { scheme, feature },
-                None => StoreUrlError::Unknown { scheme },
-            }),
+            "embedded" => here(Kind::Embedded(PathBuf::from(rest))),
+            other => {
+                let (url, near_cache) = without_near_cache(url)?;
+                match Remote::parse(other, &url) {
+                    Some(remote) => Ok(Self {
+                        kind: Kind::Remote(remote?),
+                        near_cache,
+                    }),
+                    None => Err(match remote::planned(other) {
+                        Some(feature) => StoreUrlError::NotYet { scheme, feature },
+                        None => StoreUrlError::Unknown { scheme },
+                    }),
+                }
+            }
         }
     }
 }
 
-fn planned(scheme: &str) -> Option<&'static str> {
-    Some(match scheme {
-        "files" => "files",
-        "postgres" | "postgresql" => "postgres",
-        "mysql" | "mariadb" => "mysql",
-        "sqlite" => "sqlite",
-        "redis" | "rediss" | "redis-cluster" | "redis-sentinel" => "redis",
-        "cluster" => "cluster",
-        "sealed" => "sealed",
-        _ => return None,
-    })
+/// Takes `near_cache=SIZE` out: it is about what stands before the store. All else stays as it was written.
+fn without_near_cache(url: &str) -> Result<(String, Option<usize>), StoreUrlError> {
+    // Behind the last `@`, because a password may have a `?`.
+    let from = url.rfind('@').unwrap_or(0);
+    let Some(mark) = url[from..].find('?').map(|mark| from + mark) else {
+        return Ok((url.to_owned(), None));
+    };
+    let is_it = |pair: &&str| pair.split('=').next() == Some("near_cache");
+    let (ours, others): (Vec<&str>, Vec<&str>) = url[mark + 1..].split('&').partition(is_it);
+    let size = match ours[..] {
+        [] => return Ok((url.to_owned(), None)),
+        [one] => one.split_once('=').map_or("", |(_, value)| value),
+        _ => return Err(StoreUrlError::Parameter("near_cache".to_owned())),
+    };
+    let bytes = parse_size(size).filter(|bytes| *bytes > 0);
+    let bytes = bytes.ok_or(StoreUrlError::Value {
+        parameter: "near_cache",
+        wanted: SIZE,
+    })?;
+    let mut rest = url[..mark].to_owned();
+    if !others.is_empty() {
+        rest.push('?');
+        rest.push_str(&others.join("&"));
+    }
+    Ok((rest, Some(bytes)))
 }
 
-fn memory(rest: &str) -> Result<StoreUrl, StoreUrlError> {
+/// What a size looks like.
+const SIZE: &str = "a size such as 64MiB, 512KiB or 1GB";
+
+fn memory(rest: &str) -> Result<Memory, StoreUrlError> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     if !path.is_empty() {
         return Err(StoreUrlError::Parameter(path.to_owned()));
@@ -128,7 +183,7 @@ fn memory(rest: &str) -> Result<StoreUrl, StoreUrlError> {
             return Err(StoreUrlError::Parameter(name.into_owned()));
         }
     }
-    Ok(StoreUrl::Memory {
+    Ok(Memory {
         reserve: reserve.unwrap_or(RESERVE),
         max_sessions,
         full: full.unwrap_or_default(),
@@ -140,7 +195,7 @@ fn size(value: &str) -> Result<usize, StoreUrlError> {
         .filter(|bytes| *bytes > 0)
         .ok_or(StoreUrlError::Value {
             parameter: "reserve",
-            wanted: "a size such as 64MiB, 512KiB or 1GB",
+            wanted: SIZE,
         })
 }
 
@@ -197,24 +252,27 @@ mod tests {
     #[test]
     fn memory_urls() {
         let memory = |reserve, max_sessions, full| {
-            Ok(StoreUrl::Memory {
+            Ok(Memory {
                 reserve,
                 max_sessions,
                 full,
             })
         };
-        assert_eq!(url("memory:"), memory(64 << 20, None, Full::Evict));
-        let all = url("memory:?reserve=8MiB&max_sessions=1&full=reject");
+        let read = |text: &str| match url(text)?.kind {
+            Kind::Memory(memory) => Ok(memory),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read("memory:"), memory(64 << 20, None, Full::Evict));
+        let all = read("memory:?reserve=8MiB&max_sessions=1&full=reject");
         assert_eq!(all, memory(8 << 20, Some(1), Full::Reject));
         for wrong in [
             "memory:?reserve=1MiB&reserve=2MiB",
             "memory:?x=1",
             "memory:path",
+            "memory:?near_cache=1MiB",
         ] {
-            assert!(
-                matches!(url(wrong), Err(StoreUrlError::Parameter(_))),
-                "{wrong}"
-            );
+            let error = read(wrong).unwrap_err();
+            assert!(matches!(error, StoreUrlError::Parameter(_)), "{wrong}");
         }
         for wrong in [
             "memory:?reserve=0",
@@ -222,40 +280,78 @@ mod tests {
             "memory:?max_sessions=0",
             "memory:?full=maybe",
         ] {
-            assert!(
-                matches!(url(wrong), Err(StoreUrlError::Value { .. })),
-                "{wrong}"
-            );
+            let error = read(wrong).unwrap_err();
+            assert!(matches!(error, StoreUrlError::Value { .. }), "{wrong}");
         }
     }
 
     #[cfg(feature = "embedded")]
     #[test]
     fn embedded_urls_are_paths() {
-        let path = PathBuf::from("./a b?c=%41");
-        assert_eq!(url("embedded:./a b?c=%41"), Ok(StoreUrl::Embedded { path }));
-        assert_eq!(url("embedded:"), Err(StoreUrlError::NoPath));
+        let found = url("embedded:./a b?c=%41").unwrap().kind;
+        assert!(matches!(found, Kind::Embedded(path) if path.as_os_str() == "./a b?c=%41"));
+        assert_eq!(url("embedded:").unwrap_err(), StoreUrlError::NoPath);
     }
 
     #[test]
     fn what_is_not_there_says_so() {
-        assert_eq!(url("nothing"), Err(StoreUrlError::NoScheme));
+        assert_eq!(url("nothing").unwrap_err(), StoreUrlError::NoScheme);
         assert_eq!(
-            url("etcd://x"),
-            Err(StoreUrlError::Unknown {
+            url("etcd://x").unwrap_err(),
+            StoreUrlError::Unknown {
                 scheme: "etcd".into()
-            })
+            }
         );
-        let error = url("postgres://user:secret@host/db").unwrap_err();
-        assert!(error.to_string().contains("\"postgres\""));
-        assert!(!error.to_string().contains("secret"));
-        #[cfg(not(feature = "embedded"))]
-        assert!(
-            url("embedded:x")
-                .unwrap_err()
-                .to_string()
-                .contains("feature \"embedded\"")
-        );
+        for (scheme, feature) in [
+            ("embedded", "embedded"),
+            ("files", "files"),
+            ("postgres", "postgres"),
+            ("mysql", "mysql"),
+            ("sqlite", "sqlite"),
+            ("redis-cluster", "redis"),
+            ("sealed", "sealed"),
+        ] {
+            match url(&format!("{scheme}://user:hunter2@host/db?near_cache=1MiB")) {
+                // It is compiled in.
+                Ok(_) | Err(StoreUrlError::Of { .. }) => {}
+                Err(error) => {
+                    let told = error.to_string();
+                    assert!(told.contains(&format!("feature {feature:?}")), "{told}");
+                    assert!(!told.contains("hunter2"), "{told}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_near_cache_is_taken_out() {
+        for (url, rest, bytes) in [
+            ("redis://h/0", "redis://h/0", None),
+            ("redis://h/0?near_cache=1MiB", "redis://h/0", Some(1 << 20)),
+            (
+                "redis://h/?a=%26&near_cache=1kB&b=2",
+                "redis://h/?a=%26&b=2",
+                Some(1000),
+            ),
+            (
+                "redis://u:p?near_cache=1@h/",
+                "redis://u:p?near_cache=1@h/",
+                None,
+            ),
+        ] {
+            let taken = without_near_cache(url).unwrap();
+            assert_eq!(taken, (rest.to_owned(), bytes), "{url}");
+        }
+        for wrong in [
+            "?near_cache=0",
+            "?near_cache",
+            "?near_cache=1MiB&near_cache=2MiB",
+        ] {
+            assert!(
+                without_near_cache(&format!("redis://h/{wrong}")).is_err(),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

@@ -240,11 +240,12 @@ fn store(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     let Some(url) = &config.store.url else {
         return Ok(());
     };
-    if url.scheme().is_empty() {
-        return Err(layers.fail(
-            "store.url",
-            format!("`{url}` has no scheme: write embedded:PATH or memory:"),
-        ));
+    let given = ["store.url", "store.url_file"]
+        .into_iter()
+        .find(|key| layers.get(key).is_some());
+    // The default is judged where it is opened: without the feature, other commands still work.
+    if let (Some(key), Err(why)) = (given, url.expose().parse::<cloakroom::StoreUrl>()) {
+        return Err(layers.fail(key, why.to_string()));
     }
     if config.server.ephemeral && ["embedded", "files", "sqlite"].contains(&url.scheme()) {
         return Err(layers.fail(

@@ -7,16 +7,11 @@ use crate::{
     serve::DataDir,
 };
 use cloakroom::{
-    CookieBuilder, CookieConfig, SameSite, Sessions, Transport, Transports,
+    CookieBuilder, CookieConfig, SameSite, Sessions, Transport, Transports, open_store,
     service::{Builder, SystemClock},
 };
-use cloakroom_core::store::{
-    DynRegistry, DynStore,
-    memory::{Full, MemoryRegistry, MemoryStore},
-};
-#[cfg(feature = "embedded")]
-use cloakroom_stores::embedded::{EmbeddedStore, Options};
-use std::{error::Error, path::Path, sync::Arc};
+use cloakroom_core::store::{DynRegistry, DynStore, memory::MemoryRegistry};
+use std::{error::Error, sync::Arc};
 
 /// Everything that is kept, open.
 pub struct Keep {
@@ -48,7 +43,7 @@ impl Keep {
         data_dir: Option<&DataDir>,
         secure: bool,
     ) -> Result<Self, String> {
-        let places = places(config, data_dir)?;
+        let places = places(config, data_dir).await?;
         let clock = clock::start(&places.registry)
             .await
             .map_err(|error| one_line("reading the clock's mark", &error))?;
@@ -106,107 +101,43 @@ fn cookie(config: &config::Cookie, secure: bool) -> Result<CookieConfig, cloakro
     builder.build()
 }
 
-fn places(config: &Config, data_dir: Option<&DataDir>) -> Result<Places, String> {
+async fn places(config: &Config, data_dir: Option<&DataDir>) -> Result<Places, String> {
     let url = config.store.url.as_ref().ok_or("no store is configured")?;
-    let rest = url.expose().split_once(':').map_or("", |(_, rest)| rest);
-    match url.scheme() {
-        "memory" => in_memory(rest, data_dir),
-        "embedded" => {
-            let path = Path::new(rest);
-            let (store, registry) = embedded(path)?;
-            Ok(Places {
-                store,
-                registry,
-                sessions_are: format!("on disk, in {}", path.display()),
-                people_are: format!("in the same store, {}", path.display()),
-            })
+    let opened = open_store(url.expose()).await;
+    let opened = opened.map_err(|error| one_line("store.url", &error))?;
+    let sessions_are = match opened.is_shared() {
+        true => format!("{}, shared by all nodes", opened.is),
+        false => opened.is.clone(),
+    };
+    let is_safe = opened.is_durable();
+    let (registry, people_are) = match (opened.registry, data_dir) {
+        (Some(registry), data_dir) if is_safe || data_dir.is_none() => {
+            (registry, format!("in the same store, {}", opened.is))
         }
-        scheme @ ("files" | "postgres" | "postgresql" | "mysql" | "sqlite" | "redis" | "rediss"
-        | "redis-cluster" | "redis-sentinel" | "cluster" | "sealed") => Err(format!(
-            "store.url: this build has no `{scheme}:` store; it has `memory:` and `embedded:` (feature `{scheme}` is not there yet)"
-        )),
-        scheme => Err(format!(
-            "store.url: `{scheme}:` is no kind of store; there are `memory:` and `embedded:PATH`"
-        )),
-    }
-}
-
-fn in_memory(rest: &str, data_dir: Option<&DataDir>) -> Result<Places, String> {
-    let store = memory(rest)?;
-    let (registry, people_are) = match data_dir {
-        None => (
+        (_, Some(data_dir)) => beside(data_dir).await?,
+        (_, None) => (
             DynRegistry::new(MemoryRegistry::default()),
             "in memory; they go with this process".to_owned(),
         ),
-        Some(data_dir) => {
-            let path = data_dir.path().join("store");
-            (
-                embedded(&path)?.1,
-                format!("on disk, in {}", path.display()),
-            )
-        }
     };
     Ok(Places {
-        store: DynStore::new(store),
+        store: opened.store,
         registry,
-        sessions_are: "in memory; they go with this process".to_owned(),
+        sessions_are,
         people_are,
     })
 }
 
-/// Sessions and registry in one database.
-#[cfg(feature = "embedded")]
-fn embedded(path: &Path) -> Result<(DynStore, DynRegistry), String> {
-    let store = EmbeddedStore::open(path, Options::default())
-        .map_err(|error| one_line(&format!("the store in {}", path.display()), &error))?;
-    let store = Arc::new(store);
-    Ok((
-        DynStore::from_arc(Arc::clone(&store)),
-        DynRegistry::from_arc(store),
-    ))
-}
-
-#[cfg(not(feature = "embedded"))]
-fn embedded(path: &Path) -> Result<(DynStore, DynRegistry), String> {
-    Err(format!(
-        "{} cannot be opened: this build has no `embedded:` store (feature `embedded`); run with --ephemeral",
-        path.display()
-    ))
-}
-
-fn memory(rest: &str) -> Result<MemoryStore, String> {
-    let query = rest.strip_prefix('?').unwrap_or(rest);
-    let mut builder = MemoryStore::builder();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let wrong = |wanted: &str| format!("store.url: `{name}={value}`: {wanted}");
-        builder = match name {
-            "reserve" => {
-                let size: config::Size = value
-                    .parse()
-                    .map_err(|_| wrong("write a size such as 64MiB"))?;
-                builder.reserve(size.as_usize())
-            }
-            "max_sessions" => builder.max_sessions(
-                value
-                    .parse()
-                    .ok()
-                    .filter(|number| *number > 0)
-                    .ok_or_else(|| wrong("write a number of at least 1"))?,
-            ),
-            "full" => builder.full(match value {
-                "evict" => Full::Evict,
-                "reject" => Full::Reject,
-                _ => return Err(wrong("write evict or reject")),
-            }),
-            _ => {
-                return Err(format!(
-                    "store.url: `memory:` knows reserve, max_sessions and full, not `{name}`"
-                ));
-            }
-        };
-    }
-    Ok(builder.build())
+/// The registry in the data directory.
+async fn beside(data_dir: &DataDir) -> Result<(DynRegistry, String), String> {
+    let path = data_dir.path().join("store");
+    let opened = open_store(&format!("embedded:{}", path.display())).await;
+    let opened =
+        opened.map_err(|error| one_line("the data directory; --ephemeral does without", &error))?;
+    let registry = opened
+        .registry
+        .ok_or("the embedded store has no registry")?;
+    Ok((registry, opened.is))
 }
 
 /// An error and what caused it, in one line.
