@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// What is shown in place of a secret.
 pub(super) const REDACTED: &str = "[redacted]";
@@ -23,6 +23,15 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// The 32 bytes that it is in base64; `None` where it is not.
+    #[must_use]
+    pub fn base64_bytes(&self) -> Option<Zeroizing<[u8; 32]>> {
+        use base64::Engine;
+        let decoded = base64::engine::general_purpose::STANDARD.decode(&self.0);
+        let decoded = Zeroizing::new(decoded.ok()?);
+        <[u8; 32]>::try_from(&decoded[..]).ok().map(Zeroizing::new)
     }
 }
 

@@ -292,7 +292,8 @@ pub struct Bootstrap {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keys {
-    /// 32 bytes in base64. Without it the server keeps one in `keys/` of the data directory.
+    /// 32 bytes in base64: the same on all nodes of a shared store, whose key ring it opens. Without it the server keeps one
+    /// in `keys/` of the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
     /// A file that holds them.

@@ -278,14 +278,9 @@ fn login(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
 }
 
 fn keys(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
-    use base64::Engine;
-    if let Some(secret) = &config.keys.secret {
-        let bytes = base64::engine::general_purpose::STANDARD
-            .decode(secret.expose())
-            .unwrap_or_default();
-        if bytes.len() != 32 {
-            return Err(layers.fail("keys.secret", "is not 32 bytes in base64"));
-        }
+    let secret = config.keys.secret.as_ref();
+    if secret.is_some_and(|secret| secret.base64_bytes().is_none()) {
+        return Err(layers.fail("keys.secret", "is not 32 bytes in base64"));
     }
     let Some(key) = &config.bootstrap.api_key else {
         return Ok(());

@@ -1,121 +1,117 @@
-//! The key from which renewed tokens are derived: from the configuration, from `keys/`, or made for this run.
+//! The key from which renewed tokens are derived. One that nodes share stands in their store, wrapped; else it comes from
+//! the configuration, from `keys/`, or is made for this run.
+
+mod file;
+mod ring;
+mod wrapping;
 
 use crate::{config, serve::DataDir};
-use cloakroom_core::token::RenewalKey;
+use cloakroom_core::{store::DynRegistry, token::RenewalKey};
 use hkdf::Hkdf;
-use rand::Rng;
 use sha2::Sha256;
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
-use zeroize::Zeroize;
+use std::path::PathBuf;
+use wrapping::Wrapping;
+use zeroize::{Zeroize, Zeroizing};
 
-/// The file below `keys/`: 32 random bytes, readable by us alone.
-const FILE: &str = "renewal.key";
+/// The file of a node that shares its store with nobody: 32 random bytes, readable by us alone.
+const RENEWAL: &str = "renewal.key";
+
+/// The file that opens the key ring of a shared store: the same on every node, and never in the store.
+const WRAPPING: &str = "encryption.key";
 
 /// What the derived key is for (RFC 5869 `info`); a key for another purpose has another name.
 const PURPOSE: &[u8] = b"cloakroom renewal key v1";
 
-pub(super) fn renewal(
+/// 32 bytes that nobody may know.
+type Bytes32 = Zeroizing<[u8; 32]>;
+
+/// The key; `shared` is the registry of a store that several nodes use.
+pub(super) async fn renewal(
     keys: &config::Keys,
     data_dir: Option<&DataDir>,
+    shared: Option<&DynRegistry>,
 ) -> Result<RenewalKey, String> {
-    let mut bytes = match (&keys.secret, data_dir) {
-        (Some(secret), _) => derived(secret),
-        (None, Some(data_dir)) => kept(&data_dir.path().join("keys"))
-            .map_err(|error| format!("the key file keys/{FILE}: {error}"))?,
-        (None, None) => drawn(),
+    let folder = data_dir.map(|data_dir| data_dir.path().join("keys"));
+    let mut bytes = match shared {
+        Some(registry) => of_all_nodes(keys, folder, registry).await?,
+        None => of_this_node(keys, folder)?,
     };
-    let key = RenewalKey::from_bytes(bytes);
+    let key = RenewalKey::from_bytes(*bytes);
     bytes.zeroize();
     Ok(key)
 }
 
-fn drawn() -> [u8; 32] {
-    let mut bytes = [0; 32];
-    rand::rng().fill_bytes(&mut bytes);
+fn of_this_node(keys: &config::Keys, folder: Option<PathBuf>) -> Result<Bytes32, String> {
+    match (&keys.secret, folder) {
+        (Some(secret), _) => Ok(derived(secret.expose().as_bytes(), PURPOSE)),
+        (None, Some(folder)) => file::kept(&folder, RENEWAL)
+            .map_err(|error| format!("the key file keys/{RENEWAL}: {error}")),
+        (None, None) => Ok(drawn()),
+    }
+}
+
+/// The key in the ring. The first node brings it; one that has served alone until now brings the key that it has, so that
+/// renewals under way are still answered.
+async fn of_all_nodes(
+    keys: &config::Keys,
+    folder: Option<PathBuf>,
+    registry: &DynRegistry,
+) -> Result<Bytes32, String> {
+    let failed = |error: ring::Error| error.told(folder.as_deref());
+    let ring = ring::Ring::read(registry).await.map_err(failed)?;
+    let wrapping = match (&keys.secret, &folder) {
+        (Some(secret), _) => {
+            // The configuration has checked that it is 32 bytes.
+            let bytes = secret
+                .base64_bytes()
+                .ok_or("keys.secret is not 32 bytes in base64")?;
+            Wrapping::of(&bytes)
+        }
+        (None, Some(folder)) => {
+            let told = |error| format!("the key file keys/{WRAPPING}: {error}");
+            // A ring that is there was not wrapped by a key that is made now; making one would only be in the way of
+            // the file that has to be copied here.
+            let found = match &ring {
+                Some(_) => file::read(&folder.join(WRAPPING)).map_err(told)?,
+                None => Some(file::kept(folder, WRAPPING).map_err(told)?),
+            };
+            Wrapping::of(&found.ok_or_else(|| failed(ring::Error::NoKey))?)
+        }
+        (None, None) => return Err(failed(ring::Error::NoKey)),
+    };
+    let ring = match ring {
+        Some(ring) => ring,
+        None => {
+            let ours = match (&keys.secret, &folder) {
+                (Some(secret), _) => derived(secret.expose().as_bytes(), PURPOSE),
+                (None, Some(folder)) => file::read(&folder.join(RENEWAL))
+                    .map_err(|error| format!("the key file keys/{RENEWAL}: {error}"))?
+                    .unwrap_or_else(drawn),
+                (None, None) => drawn(),
+            };
+            ring::Ring::agree(registry, &wrapping, &ours)
+                .await
+                .map_err(failed)?
+        }
+    };
+    ring.open(&wrapping).map_err(failed)
+}
+
+fn drawn() -> Bytes32 {
+    use rand::Rng;
+    let mut bytes = Zeroizing::new([0; 32]);
+    rand::rng().fill_bytes(&mut *bytes);
     bytes
 }
 
-fn derived(secret: &config::Secret) -> [u8; 32] {
-    let mut bytes = [0; 32];
+/// The key for one purpose.
+fn derived(secret: &[u8], purpose: &[u8]) -> Bytes32 {
+    let mut bytes = Zeroizing::new([0; 32]);
     // RFC 5869 allows up to 255 blocks; this is one, so it cannot be refused.
-    let expanded =
-        Hkdf::<Sha256>::new(None, secret.expose().as_bytes()).expand(PURPOSE, &mut bytes);
+    let expanded = Hkdf::<Sha256>::new(None, secret).expand(purpose, &mut *bytes);
     debug_assert!(expanded.is_ok());
     bytes
 }
 
-/// Reads the key, or makes it. It is written aside and linked into place, so that a crash leaves the whole file or none,
-/// and of two processes that start at once both use the first one's.
-fn kept(folder: &Path) -> io::Result<[u8; 32]> {
-    let path = folder.join(FILE);
-    if let Some(bytes) = read(&path)? {
-        return Ok(bytes);
-    }
-    let aside = folder.join(format!("{FILE}.{}", std::process::id()));
-    let mut bytes = drawn();
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    bytes.zeroize();
-    match fs::hard_link(&aside, &path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
-    }
-    fs::remove_file(&aside)?;
-    File::open(folder)?.sync_all()?;
-    read(&path)?
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "vanished while it was made"))
-}
-
-fn read(path: &Path) -> io::Result<Option<[u8; 32]>> {
-    let mut found = match fs::read(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let bytes = <[u8; 32]>::try_from(found.as_slice());
-    found.zeroize();
-    bytes
-        .map(Some)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not 32 bytes long"))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::MetadataExt;
-
-    #[test]
-    fn the_key_is_made_once_and_private() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = kept(folder.path()).unwrap();
-        assert_eq!(kept(folder.path()).unwrap(), first);
-        let mode = fs::metadata(folder.path().join(FILE)).unwrap().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_damaged_key_is_told_and_not_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE), b"short").unwrap();
-        assert!(
-            kept(folder.path())
-                .unwrap_err()
-                .to_string()
-                .contains("32 bytes")
-        );
-        assert_eq!(fs::read(folder.path().join(FILE)).unwrap(), b"short");
-    }
-}
+mod tests;

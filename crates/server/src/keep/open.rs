@@ -24,11 +24,14 @@ pub struct Keep {
     /// Where people and keys are, for the start message.
     pub people_are: String,
     clock: Arc<SystemClock>,
+    mark: clock::Place,
 }
 
 struct Places {
     store: DynStore,
     registry: DynRegistry,
+    /// Whether other nodes have the same registry.
+    is_shared: bool,
     sessions_are: String,
     people_are: String,
 }
@@ -44,10 +47,12 @@ impl Keep {
         secure: bool,
     ) -> Result<Self, String> {
         let places = places(config, data_dir).await?;
-        let clock = clock::start(&places.registry)
+        let shared = places.is_shared.then_some(&places.registry);
+        let mark = clock::Place::of(shared.is_some(), &places.registry, data_dir);
+        let clock = clock::start(&mark)
             .await
             .map_err(|error| one_line("reading the clock's mark", &error))?;
-        let key = keys::renewal(&config.keys, data_dir)?;
+        let key = keys::renewal(&config.keys, data_dir, shared).await?;
         let sessions = configured(Sessions::builder_on(places.store), config, secure)?
             .clock(Arc::clone(&clock) as _)
             .renewal_key(key)
@@ -59,6 +64,7 @@ impl Keep {
             sessions_are: places.sessions_are,
             people_are: places.people_are,
             clock,
+            mark,
         })
     }
 
@@ -67,7 +73,7 @@ impl Keep {
     /// # Errors
     /// Where the registry could not keep it.
     pub async fn mark_clock(&self) -> Result<(), cloakroom_core::StoreError> {
-        clock::keep(&self.registry, &self.clock).await
+        clock::keep(&self.mark, &self.clock).await
     }
 }
 
@@ -105,25 +111,28 @@ async fn places(config: &Config, data_dir: Option<&DataDir>) -> Result<Places, S
     let url = config.store.url.as_ref().ok_or("no store is configured")?;
     let opened = open_store(url.expose()).await;
     let opened = opened.map_err(|error| one_line("store.url", &error))?;
-    let sessions_are = match opened.is_shared() {
-        true => format!("{}, shared by all nodes", opened.is),
-        false => opened.is.clone(),
-    };
-    let is_safe = opened.is_durable();
-    let (registry, people_are) = match (opened.registry, data_dir) {
-        (Some(registry), data_dir) if is_safe || data_dir.is_none() => {
-            (registry, format!("in the same store, {}", opened.is))
-        }
-        (_, Some(data_dir)) => beside(data_dir).await?,
-        (_, None) => (
+    let (is_shared, is_durable, is) = (opened.is_shared(), opened.is_durable(), opened.is);
+    let in_store = opened.registry.filter(|_| is_durable || data_dir.is_none());
+    // Of a registry in the data directory the other nodes know nothing.
+    let registry_is_shared = is_shared && in_store.is_some();
+    let (registry, people_are) = match (in_store, data_dir) {
+        (Some(registry), _) => (registry, format!("in the same store, {is}")),
+        (None, Some(data_dir)) => beside(data_dir).await?,
+        (None, None) => (
             DynRegistry::new(MemoryRegistry::default()),
             "in memory; they go with this process".to_owned(),
         ),
     };
+    let by_all = if is_shared {
+        ", shared by all nodes"
+    } else {
+        ""
+    };
     Ok(Places {
         store: opened.store,
         registry,
-        sessions_are,
+        is_shared: registry_is_shared,
+        sessions_are: format!("{is}{by_all}"),
         people_are,
     })
 }
