@@ -12,6 +12,8 @@ pub mod near_cache;
 pub mod overflow;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(any(feature = "embedded", feature = "sql"))]
+mod seal;
 #[cfg(feature = "sql")]
 pub mod sql;
 #[cfg(feature = "url")]

@@ -3,9 +3,11 @@
 //! Every value that decides something starts with a CRC-32 of its key and itself: the engine checks its pages only
 //! after a crash, so a byte that rots under it would otherwise be believed.
 
-use cloakroom_core::store::{ErrorKind, Kind, Scope, StoreError};
+use cloakroom_core::store::{Kind, Scope, StoreError};
 use cloakroom_core::{Activity, App, SessionId, Subject, Timestamp};
 use redb::TableDefinition;
+
+pub(super) use crate::seal::damaged;
 
 /// Format of all tables together; a reader refuses every other.
 pub(super) const FORMAT: u64 = 1;
@@ -70,14 +72,7 @@ pub(super) fn unseal<'v>(
 }
 
 fn checksum(key: &[u8], payload: &[u8]) -> [u8; CRC] {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(key);
-    hasher.update(payload);
-    hasher.finalize().to_be_bytes()
-}
-
-pub(super) fn damaged(what: &'static str) -> StoreError {
-    StoreError::new(ErrorKind::Corrupt, what)
+    crate::seal::checksum(key, payload).to_be_bytes()
 }
 
 /// Takes a big-endian number from the front of `payload`.
