@@ -19,6 +19,7 @@ mod kill;
 mod model;
 mod near;
 mod overflow;
+mod sqlite;
 
 /// A count: small, or the full one of a soak.
 fn soak(few: usize, many: usize) -> usize {

@@ -1,0 +1,128 @@
+//! What the store's handle and its writer share: the place of the file, touches that wait, connections for readers.
+
+use std::sync::Arc;
+
+use cloakroom_core::Timestamp;
+use cloakroom_core::store::{Kind, StoreError};
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, watch};
+
+use super::super::verbs::registry::{KINDS, revision};
+use super::super::verbs::stored::decode_counter;
+use super::super::verbs::touches::Pending;
+use super::Options;
+use super::error::{of_sqlite, unavailable};
+use super::place::{Access, Identity, Place};
+use super::rows::Rows;
+
+/// See the module.
+pub(super) struct Shared {
+    pub(super) options: Options,
+    pub(super) place: Place,
+    pub(super) pending: Pending,
+    pub(super) revisions: Revisions,
+    idle: Mutex<Vec<(Connection, Identity)>>,
+    readers: Arc<Semaphore>,
+}
+
+impl Shared {
+    pub(super) fn new(options: Options) -> Result<Self, StoreError> {
+        Ok(Self {
+            place: Place::at(&options.path, options.deadline)?,
+            pending: Pending::default(),
+            revisions: Revisions::default(),
+            idle: Mutex::default(),
+            readers: Arc::new(Semaphore::new(options.readers.max(1))),
+            options,
+        })
+    }
+
+    /// Has `work` read, off the caller's thread, from one state of the database.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        now: Timestamp,
+        work: impl FnOnce(&mut Rows<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let reading = async {
+            let turn = Arc::clone(&self.readers).acquire_owned().await;
+            let shared = Arc::clone(self);
+            let read = tokio::task::spawn_blocking(move || {
+                // Held until it is done, also where the caller went away.
+                let _turn = turn;
+                shared.read_here(now, work)
+            });
+            read.await
+                .unwrap_or_else(|error| Err(unavailable("reading the database").because(error)))
+        };
+        tokio::time::timeout(self.options.deadline, reading)
+            .await
+            .unwrap_or_else(|_| Err(unavailable("reading the database took too long")))
+    }
+
+    fn read_here<T>(
+        &self,
+        now: Timestamp,
+        work: impl FnOnce(&mut Rows<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let identity = self.place.identity()?;
+        let idle = self.idle.lock().pop();
+        let (mut connection, identity) = match idle {
+            Some(idle) if idle.1 == identity => idle,
+            _ => self.place.open(Access::Reader)?,
+        };
+        let failed = |error| of_sqlite(error, "reading the database");
+        let begin = |sql| connection.prepare_cached(sql)?.execute([]);
+        begin("BEGIN").map_err(failed)?;
+        let answer = work(&mut Rows::new(&mut connection, &self.pending, now));
+        let end = |sql| connection.prepare_cached(sql)?.execute([]);
+        end("COMMIT").map_err(failed)?;
+        self.idle.lock().push((connection, identity));
+        answer
+    }
+}
+
+/// The last write of each kind of registry entry, as far as this process knows.
+pub(super) struct Revisions([watch::Sender<u64>; KINDS.len()]);
+
+impl Default for Revisions {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| watch::Sender::new(0)))
+    }
+}
+
+impl Revisions {
+    pub(super) fn of(&self, kind: Kind) -> watch::Receiver<u64> {
+        self.0[kind as usize].subscribe()
+    }
+
+    /// Looks, after a commit of our own, if somebody watches.
+    pub(super) fn wrote(&self, connection: &Connection) {
+        for (kind, shown) in KINDS.into_iter().zip(&self.0) {
+            // Where it cannot be read, the watcher looks for himself.
+            if shown.receiver_count() > 0
+                && let Ok(revision) = read(connection, kind)
+            {
+                shown.send_if_modified(|shown| {
+                    let newer = revision > *shown;
+                    *shown = revision.max(*shown);
+                    newer
+                });
+            }
+        }
+    }
+}
+
+fn read(connection: &Connection, kind: Kind) -> Result<u64, StoreError> {
+    use rusqlite::OptionalExtension as _;
+    let name = revision(kind);
+    let value = || {
+        connection
+            .prepare_cached("SELECT value FROM counters WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
+            .optional()
+    };
+    let value: rusqlite::Result<Option<Vec<u8>>> = value();
+    let value = value.map_err(|error| of_sqlite(error, "reading a counter"))?;
+    decode_counter(name, value.as_deref())
+}
