@@ -26,6 +26,18 @@ use tokio::time::Instant;
 pub use self::channel::{Channel, Sink};
 use self::shared::{Flight, Landed, Landing, Seat, Shared};
 
+/// A store that may tell a near cache what other nodes change.
+pub trait Tells: Store {
+    /// Tells `sink` from now on, in a task of its own, until the sink is closed. A store that tells nothing has its
+    /// records near for at most [`LAG`].
+    fn tell(self: &Arc<Self>, sink: Sink) {
+        drop(sink);
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Tells for crate::sql::sqlite::SqliteStore {}
+
 /// A store with hot records near; see the module.
 pub struct NearCache<S> {
     store: Arc<S>,
@@ -54,6 +66,16 @@ impl<S: Store> NearCache<S> {
             store,
             shared: Arc::new(Shared::new(bytes)),
         }
+    }
+
+    /// As [`NearCache::new`], told by the store what other nodes change.
+    pub fn told_by(store: Arc<S>, bytes: u64) -> Self
+    where
+        S: Tells,
+    {
+        let cache = Self::new(store, bytes);
+        cache.store.tell(cache.sink());
+        cache
     }
 
     /// Where a channel tells what other nodes change.

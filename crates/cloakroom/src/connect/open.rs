@@ -1,12 +1,16 @@
 //! From a store URL to an open store.
 
-use cloakroom_core::StoreError;
-use cloakroom_core::store::memory::MemoryStore;
-use cloakroom_core::store::{DynRegistry, DynStore, Registry, ReplayGuard, Store, SubjectIndex};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::url::Kind;
-use super::{ConnectError, StoreUrl, StoreUrlError, store_url_shown};
+use cloakroom_core::StoreError;
+use cloakroom_core::store::memory::{MemoryBuilder, MemoryStore};
+use cloakroom_core::store::{
+    DynRegistry, DynStore, ErrorKind, Registry, ReplayGuard, Store, SubjectIndex,
+};
+
+use super::url::{Kind, Memory};
+use super::{ConnectError, StoreUrl, store_url_shown};
 
 /// An open store, with what stands beside the sessions in it.
 #[derive(Debug, Clone)]
@@ -28,6 +32,36 @@ impl Opened {
     /// Whether what was acknowledged survives a crash.
     pub fn is_durable(&self) -> bool {
         self.store.profile().durable
+    }
+
+    /// As [`Opened::both`], with hot records near where that was asked for.
+    #[cfg(feature = "remote")]
+    #[cfg_attr(
+        not(any(
+            feature = "files",
+            feature = "mysql",
+            feature = "postgres",
+            feature = "redis",
+            feature = "sqlite"
+        )),
+        expect(dead_code, reason = "each such store is a feature")
+    )]
+    pub(super) fn far<S>(store: S, is: String, near: Option<usize>) -> Self
+    where
+        S: cloakroom_stores::near_cache::Tells + SubjectIndex + ReplayGuard + Registry,
+    {
+        use cloakroom_stores::near_cache::NearCache;
+
+        let Some(bytes) = near else {
+            return Self::both(store, is);
+        };
+        let store = Arc::new(store);
+        let cache = NearCache::told_by(Arc::clone(&store), bytes as u64);
+        Self {
+            store: DynStore::new(cache),
+            registry: Some(DynRegistry::from_arc(store)),
+            is,
+        }
     }
 
     /// Of a store that keeps sessions and registry behind one handle.
@@ -54,47 +88,79 @@ impl Opened {
 /// [`ConnectError`]: where this build lacks the store, its text names the feature to enable.
 pub async fn open_store(url: &str) -> Result<Opened, ConnectError> {
     let parsed: StoreUrl = url.parse()?;
-    if parsed.near_cache.is_some() {
-        return Err(StoreUrlError::NearCache.into());
-    }
     let failed = |source: StoreError| ConnectError::Store {
         store: store_url_shown(url),
         source,
     };
     match parsed.kind {
-        Kind::Memory(memory) => {
-            let store = MemoryStore::builder()
-                .reserve(memory.reserve)
-                .full(memory.full)
-                .max_sessions(memory.max_sessions.unwrap_or(usize::MAX));
-            Ok(Opened {
-                store: DynStore::new(store.build()),
-                registry: None,
-                is: "in memory; they go with this process".to_owned(),
-            })
-        }
+        Kind::Memory(memory) => in_memory(memory).await.map_err(failed),
         Kind::Embedded(path) => embedded(path).await.map_err(failed),
-        Kind::Remote(remote) => remote.connect().await.map_err(failed),
+        Kind::Remote(remote) => {
+            let near = parsed.near_cache;
+            remote.connect(near).await.map_err(failed)
+        }
+    }
+}
+
+async fn in_memory(memory: Memory) -> Result<Opened, StoreError> {
+    let builder = MemoryStore::builder()
+        .reserve(memory.reserve)
+        .full(memory.full)
+        .max_sessions(memory.max_sessions.unwrap_or(usize::MAX));
+    let is = "in memory; they go with this process".to_owned();
+    match memory.overflow {
+        None => Ok(Opened {
+            store: DynStore::new(builder.build()),
+            registry: None,
+            is,
+        }),
+        Some(folder) => overflow(builder, folder).await,
     }
 }
 
 #[cfg(feature = "embedded")]
-async fn embedded(path: std::path::PathBuf) -> Result<Opened, StoreError> {
-    use cloakroom_core::store::ErrorKind;
+async fn overflow(memory: MemoryBuilder, folder: PathBuf) -> Result<Opened, StoreError> {
+    use cloakroom_stores::overflow::OverflowStore;
+
+    let is = format!(
+        "in memory, and in {} where that is full; they go with this process",
+        folder.display()
+    );
+    let store = off_thread(move || OverflowStore::open(memory, folder)).await?;
+    Ok(Opened {
+        store: DynStore::new(store),
+        registry: None,
+        is,
+    })
+}
+
+/// Never reached: the URL was refused when it was read.
+#[cfg(not(feature = "embedded"))]
+async fn overflow(_memory: MemoryBuilder, _folder: PathBuf) -> Result<Opened, StoreError> {
+    Err(StoreError::new(ErrorKind::Denied, "not compiled in"))
+}
+
+#[cfg(feature = "embedded")]
+async fn embedded(path: PathBuf) -> Result<Opened, StoreError> {
     use cloakroom_stores::embedded::{EmbeddedStore, Options};
 
     let is = format!("on disk, in {}", path.display());
-    // Opening reads the disk, which must not hold up other tasks.
-    let opened =
-        tokio::task::spawn_blocking(move || EmbeddedStore::open(path, Options::default())).await;
-    let gave_up = |error| StoreError::new(ErrorKind::Unavailable, "opening").because(error);
-    let store = opened.map_err(gave_up).and_then(|opened| opened)?;
+    let store = off_thread(move || EmbeddedStore::open(path, Options::default())).await?;
     Ok(Opened::both(store, is))
 }
 
 /// Never reached: the URL was refused when it was read.
 #[cfg(not(feature = "embedded"))]
-async fn embedded(_path: std::path::PathBuf) -> Result<Opened, StoreError> {
-    use cloakroom_core::store::ErrorKind;
+async fn embedded(_path: PathBuf) -> Result<Opened, StoreError> {
     Err(StoreError::new(ErrorKind::Denied, "not compiled in"))
+}
+
+/// Opening reads the disk, which must not hold up other tasks.
+#[cfg(feature = "embedded")]
+async fn off_thread<S: Send + 'static>(
+    open: impl FnOnce() -> Result<S, StoreError> + Send + 'static,
+) -> Result<S, StoreError> {
+    let opened = tokio::task::spawn_blocking(open).await;
+    let gave_up = |error| StoreError::new(ErrorKind::Unavailable, "opening").because(error);
+    opened.map_err(gave_up).and_then(|opened| opened)
 }

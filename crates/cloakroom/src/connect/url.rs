@@ -21,7 +21,7 @@ pub struct StoreUrl {
 /// Which store, and what its URL says.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    /// `memory:?reserve=64MiB&max_sessions=N&full=evict|reject`
+    /// `memory:?reserve=64MiB&max_sessions=N&full=evict|reject`, or with `overflow=PATH` in place of `full`.
     Memory(Memory),
     /// `embedded:PATH`
     Embedded(PathBuf),
@@ -38,6 +38,8 @@ pub(super) struct Memory {
     pub(super) max_sessions: Option<usize>,
     /// What happens where it is full.
     pub(super) full: Full,
+    /// The folder where sessions go on for which there is no room.
+    pub(super) overflow: Option<PathBuf>,
 }
 
 /// What is wrong with a store URL. It names the part, never its value, which may be a password.
@@ -93,9 +95,6 @@ pub enum StoreUrlError {
         /// Why.
         why: Box<str>,
     },
-    /// A near cache was asked for.
-    #[error("this release has no near cache yet: take near_cache out of the store URL")]
-    NearCache,
 }
 
 impl FromStr for StoreUrl {
@@ -171,22 +170,44 @@ fn memory(rest: &str) -> Result<Memory, StoreUrlError> {
     if !path.is_empty() {
         return Err(StoreUrlError::Parameter(path.to_owned()));
     }
-    let (mut reserve, mut max_sessions, mut full) = (None, None, None);
+    let (mut reserve, mut max_sessions, mut full, mut overflow) = (None, None, None, None);
     for (name, value) in ::url::form_urlencoded::parse(query.as_bytes()) {
         let fresh = match &*name {
             "reserve" => reserve.replace(size(&value)?).is_none(),
             "max_sessions" => max_sessions.replace(count(&value)?).is_none(),
             "full" => full.replace(when_full(&value)?).is_none(),
+            "overflow" => overflow.replace(folder(&value)?).is_none(),
             _ => false,
         };
         if !fresh {
             return Err(StoreUrlError::Parameter(name.into_owned()));
         }
     }
+    if full.is_some() && overflow.is_some() {
+        return Err(StoreUrlError::Value {
+            parameter: "full",
+            wanted: "left out where there is an overflow: nothing is evicted or rejected then",
+        });
+    }
     Ok(Memory {
         reserve: reserve.unwrap_or(RESERVE),
         max_sessions,
         full: full.unwrap_or_default(),
+        overflow,
+    })
+}
+
+fn folder(value: &str) -> Result<PathBuf, StoreUrlError> {
+    if !cfg!(feature = "embedded") {
+        return Err(StoreUrlError::NotCompiledIn {
+            scheme: "memory with overflow".to_owned(),
+            feature: "embedded",
+        });
+    }
+    let path = (!value.is_empty()).then(|| PathBuf::from(value));
+    path.ok_or(StoreUrlError::Value {
+        parameter: "overflow",
+        wanted: "the path of a folder",
     })
 }
 
@@ -256,6 +277,7 @@ mod tests {
                 reserve,
                 max_sessions,
                 full,
+                overflow: None,
             })
         };
         let read = |text: &str| match url(text)?.kind {
@@ -291,6 +313,23 @@ mod tests {
         let found = url("embedded:./a b?c=%41").unwrap().kind;
         assert!(matches!(found, Kind::Embedded(path) if path.as_os_str() == "./a b?c=%41"));
         assert_eq!(url("embedded:").unwrap_err(), StoreUrlError::NoPath);
+    }
+
+    #[cfg(feature = "embedded")]
+    #[test]
+    fn an_overflow_is_a_folder_and_nothing_is_full_then() {
+        let read = |text: &str| url(text).map(|url| url.kind);
+        let Ok(Kind::Memory(memory)) = read("memory:?overflow=%2Fvar%2Ftmp%2Fx&reserve=1MiB")
+        else {
+            panic!("refused");
+        };
+        assert_eq!(memory.overflow, Some(PathBuf::from("/var/tmp/x")));
+        for wrong in ["memory:?overflow=", "memory:?overflow=x&full=evict"] {
+            assert!(
+                matches!(read(wrong), Err(StoreUrlError::Value { .. })),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]
