@@ -21,3 +21,5 @@ pub mod url;
 
 #[cfg(feature = "embedded")]
 pub use embedded::EmbeddedStore;
+#[cfg(feature = "files")]
+pub use files::FilesStore;

@@ -14,6 +14,7 @@ mod cost;
 mod crash;
 mod disk;
 mod file;
+mod files;
 mod growth;
 mod kill;
 mod model;
