@@ -287,8 +287,7 @@ impl Files {
             temp: temp.to_owned(),
             marker,
         };
-        let placed = self.io.place(&path, &prepared)?;
-        Ok(if placed { Was::Current } else { Was::Never })
+        self.io.try_place(&path, &prepared)
     }
 
     fn carry_update(

@@ -173,29 +173,40 @@ impl Io {
 
     /// Moves a prepared object to its place; false where something is there. The prepared one is then gone.
     pub(super) fn place(&self, path: &str, new: &Prepared) -> Result<bool, StoreError> {
+        match self.try_place(path, new)? {
+            Was::Current => Ok(true),
+            Was::Never => Ok(false),
+            Was::Unknown => Err(unavailable("a folder whose fate cannot be told")),
+        }
+    }
+
+    /// As [`Io::place`], where others may do it too: unknown is what they have moved, and is not there any more.
+    pub(super) fn try_place(&self, path: &str, new: &Prepared) -> Result<Was, StoreError> {
         const WHAT: &str = "moving a folder to its place";
         for _ in 0..LOOKS {
-            let moved = self.rename(&new.temp, path);
-            let error = match moved {
-                Ok(()) => {
-                    self.sync(parent_or_root(path)).during(WHAT)?;
-                    return Ok(true);
-                }
-                Err(error) => error,
+            let Err(error) = self.rename(&new.temp, path) else {
+                self.sync(parent_or_root(path)).during(WHAT)?;
+                return Ok(Was::Current);
             };
-            // A file server that is asked twice may say no to what it has done.
-            if let Look::There { marker, .. } = self.look(path)? {
-                let ours = marker.nonce == new.marker.nonce
-                    || self.was_current(path, new.marker)? == Was::Current;
-                if ours {
-                    self.sync(parent_or_root(path)).during(WHAT)?;
-                } else if taken(&error) || absent(&error) {
-                    self.discard(&new.temp);
+            // In this order: what is seen while ours still waits is not ours.
+            let looked = self.look(path)?;
+            match self.names(&new.temp) {
+                // Moved all the same: a file server that is asked twice says no to what it has done.
+                Err(error) if absent(&error) => {
+                    let was = self.was_current(path, new.marker)?;
+                    if was == Was::Current {
+                        self.sync(parent_or_root(path)).during(WHAT)?;
+                    }
+                    return Ok(was);
                 }
-                return Ok(ours);
+                names => drop(names.during(WHAT)?),
             }
             if !absent(&error) && !taken(&error) {
                 return Err(error).during(WHAT);
+            }
+            if let Look::There { .. } = looked {
+                self.discard(&new.temp);
+                return Ok(Was::Never);
             }
             self.make_folder(parent(path))?;
         }

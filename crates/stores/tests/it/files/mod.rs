@@ -1,3 +1,37 @@
 //! The files store: the contract, faults of a shared file system, crashes at every step, processes that share a folder.
 
 mod conformance;
+mod frozen;
+mod hang;
+mod processes;
+mod steps;
+
+use std::path::Path;
+use std::time::Duration;
+
+use cloakroom_core::Timestamp;
+use cloakroom_stores::FilesStore;
+use cloakroom_stores::files::Options;
+use cloakroom_stores::files::hook::Hook;
+use tempfile::TempDir;
+
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// A folder in memory where there is one: what is tested is order, not disks.
+fn folder() -> TempDir {
+    TempDir::new_in("/dev/shm")
+        .or_else(|_| TempDir::new())
+        .unwrap()
+}
+
+async fn open_with(folder: &Path, hook: Hook) -> FilesStore {
+    let mut options = Options::at(folder);
+    // The machine may be busy; only the tests of deadlines have short ones.
+    options.deadline = Duration::from_secs(60);
+    options.hook = hook;
+    FilesStore::connect(options).await.unwrap()
+}
+
+async fn open(folder: &Path) -> FilesStore {
+    open_with(folder, Hook::default()).await
+}
