@@ -8,6 +8,7 @@
     reason = "test code: where it cannot do its work it panics"
 )]
 
+pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod redis;
