@@ -48,11 +48,6 @@ impl<'r> Columns<'r> {
             record: encoded,
         })
     }
-
-    /// When a sweep has to look at it; a touch makes that too early, never too late.
-    pub(crate) fn sweep_at(&self) -> i64 {
-        self.idle_deadline.min(self.fixed_deadline)
-    }
 }
 
 /// What is read of a record.

@@ -20,6 +20,7 @@ mod kill;
 mod model;
 mod near;
 mod overflow;
+mod postgres;
 mod sqlite;
 
 /// A count: small, or the full one of a soak.
