@@ -8,10 +8,12 @@
     reason = "test code: where it cannot do its work it panics"
 )]
 
+pub mod mariadb;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod redis;
 
+pub use mariadb::Mariadb;
 pub use process::{Process, free_port, wait_until};
 pub use proxy::Proxy;

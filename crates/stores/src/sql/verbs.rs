@@ -8,6 +8,7 @@
 
 pub(super) mod keys;
 pub(super) mod registry;
+pub(super) mod revisions;
 pub(super) mod revoke;
 pub(super) mod seal;
 pub(super) mod sessions;

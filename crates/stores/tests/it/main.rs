@@ -18,6 +18,7 @@ mod files;
 mod growth;
 mod kill;
 mod model;
+mod mysql;
 mod near;
 mod overflow;
 mod postgres;

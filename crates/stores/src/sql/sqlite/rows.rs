@@ -86,6 +86,24 @@ impl<'c> Rows<'c> {
     }
 }
 
+impl Rows<'_> {
+    /// Remembers a replay key until `until`, unless it is remembered already; answers whether it was not.
+    pub(super) fn first_seen(&mut self, key: &[u8], until: Timestamp) -> Result<bool, StoreError> {
+        const WHAT: &str = "reading a replay key";
+        let sql = "SELECT value FROM replay WHERE key = ?1";
+        let seen: Option<Vec<u8>> = self.one(sql, [key], |row| row.get(0))?;
+        if let Some(seen) = seen
+            && self.now < take_time(&mut unseal(key, &seen, WHAT)?, WHAT)?
+        {
+            return Ok(false);
+        }
+        let sql = "INSERT OR REPLACE INTO replay (key, value, due) VALUES (?1, ?2, ?3)";
+        let value = seal(key, &[&time_bytes(until)]);
+        self.run(sql, params![key, value, until.as_millis()])?;
+        Ok(true)
+    }
+}
+
 fn read_id(row: &rusqlite::Row<'_>) -> rusqlite::Result<SessionId> {
     row.get(0).map(SessionId::from_bytes)
 }
@@ -289,26 +307,6 @@ impl Tx for Rows<'_> {
     async fn set_counter(&mut self, name: &str, value: Vec<u8>) -> Result<(), StoreError> {
         let sql = "INSERT OR REPLACE INTO counters (name, value) VALUES (?1, ?2)";
         self.run(sql, params![name, value]).map(drop)
-    }
-
-    async fn first_seen(
-        &mut self,
-        key: &[u8],
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        const WHAT: &str = "reading a replay key";
-        let sql = "SELECT value FROM replay WHERE key = ?1";
-        let seen: Option<Vec<u8>> = self.one(sql, [key], |row| row.get(0))?;
-        if let Some(seen) = seen
-            && now < take_time(&mut unseal(key, &seen, WHAT)?, WHAT)?
-        {
-            return Ok(false);
-        }
-        let sql = "INSERT OR REPLACE INTO replay (key, value, due) VALUES (?1, ?2, ?3)";
-        let value = seal(key, &[&time_bytes(until)]);
-        self.run(sql, params![key, value, until.as_millis()])?;
-        Ok(true)
     }
 
     async fn entry(&mut self, kind: Kind, name: &str) -> Result<Option<Vec<u8>>, StoreError> {

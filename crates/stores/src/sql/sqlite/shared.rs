@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use cloakroom_core::Timestamp;
-use cloakroom_core::store::{Kind, StoreError};
+use cloakroom_core::store::StoreError;
 use parking_lot::Mutex;
 use rusqlite::Connection;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
-use super::super::verbs::registry::{KINDS, revision};
-use super::super::verbs::stored::decode_counter;
+use super::super::verbs::revisions::Revisions;
 use super::super::verbs::touches::Pending;
 use super::Options;
 use super::error::{of_sqlite, unavailable};
@@ -80,49 +79,4 @@ impl Shared {
         self.idle.lock().push((connection, identity));
         answer
     }
-}
-
-/// The last write of each kind of registry entry, as far as this process knows.
-pub(super) struct Revisions([watch::Sender<u64>; KINDS.len()]);
-
-impl Default for Revisions {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| watch::Sender::new(0)))
-    }
-}
-
-impl Revisions {
-    pub(super) fn of(&self, kind: Kind) -> watch::Receiver<u64> {
-        self.0[kind as usize].subscribe()
-    }
-
-    /// Looks, after a commit of our own, if somebody watches.
-    pub(super) fn wrote(&self, connection: &Connection) {
-        for (kind, shown) in KINDS.into_iter().zip(&self.0) {
-            // Where it cannot be read, the watcher looks for himself.
-            if shown.receiver_count() > 0
-                && let Ok(revision) = read(connection, kind)
-            {
-                shown.send_if_modified(|shown| {
-                    let newer = revision > *shown;
-                    *shown = revision.max(*shown);
-                    newer
-                });
-            }
-        }
-    }
-}
-
-fn read(connection: &Connection, kind: Kind) -> Result<u64, StoreError> {
-    use rusqlite::OptionalExtension as _;
-    let name = revision(kind);
-    let value = || {
-        connection
-            .prepare_cached("SELECT value FROM counters WHERE name = ?1")?
-            .query_row([name], |row| row.get(0))
-            .optional()
-    };
-    let value: rusqlite::Result<Option<Vec<u8>>> = value();
-    let value = value.map_err(|error| of_sqlite(error, "reading a counter"))?;
-    decode_counter(name, value.as_deref())
 }

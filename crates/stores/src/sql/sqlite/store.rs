@@ -13,7 +13,7 @@ use cloakroom_core::store::{
 use cloakroom_core::{Activity, Change, Record, SessionId, SubjectLimit, Timestamp};
 
 use super::super::bounds;
-use super::super::verbs::keys::covering_keys;
+use super::super::verbs::keys::keys_of;
 use super::super::verbs::revoke::{self, EPOCH, Ended, among};
 use super::super::verbs::stored::{decode_counter, not_before};
 use super::super::verbs::touches::Touch;
@@ -36,10 +36,8 @@ fn load(rows: &mut Rows<'_>, id: SessionId) -> Result<Option<Loaded>, StoreError
         return Ok(None);
     };
     let record = row.decode(rows.pending(id))?;
-    let security = &record.security;
-    let keys = covering_keys(security.subject.as_ref(), security.app.as_ref());
     Ok(Some(Loaded {
-        not_before: at_once(not_before(rows, &keys))?,
+        not_before: at_once(not_before(rows, &keys_of(&record.security)))?,
         record,
         store_now: None,
     }))
@@ -232,10 +230,9 @@ async fn list_page(
     for row in rows.rows(&ids).await? {
         let record = row.decode(rows.pending(row.id))?;
         let security = &record.security;
-        let keys = covering_keys(security.subject.as_ref(), security.app.as_ref());
         if scope.covers(&record)
             && now < record.deadline()
-            && security.admitted >= not_before(rows, &keys).await?
+            && security.admitted >= not_before(rows, &keys_of(security)).await?
         {
             live.push(record);
         }
@@ -259,8 +256,18 @@ impl SqliteStore {
             let (scope, before) = (Arc::clone(&scope), before.clone());
             let page = move |rows: &mut Rows<'_>| {
                 let ids = at_once(rows.ids(among(&scope), after, PAGE))?;
-                let count = revoke::count(rows, &scope, &before, (epoch, now), &ids);
-                Ok((at_once(count)?, ids))
+                let mut live = Vec::new();
+                for row in at_once(rows.rows(&ids))? {
+                    // What is damaged is denied in any case.
+                    let Ok(record) = row.decode(rows.pending(row.id)) else {
+                        continue;
+                    };
+                    let denials = at_once(rows.not_befores(&keys_of(&record.security)))?;
+                    if scope.covers(&record) && before.was_live(&record, &denials, (epoch, now))? {
+                        live.push(row.id);
+                    }
+                }
+                Ok((live, ids))
             };
             let (some, ids) = self.shared.read(now, page).await?;
             live.extend(some);
@@ -281,7 +288,7 @@ impl ReplayGuard for SqliteStore {
     ) -> Result<bool, StoreError> {
         bounds::check_replay(key)?;
         let key: Box<[u8]> = key.into();
-        self.write(now, move |rows| at_once(rows.first_seen(&key, until, now)))
+        self.write(now, move |rows| rows.first_seen(&key, until))
             .await
     }
 }
@@ -317,8 +324,13 @@ impl Registry for SqliteStore {
             expires,
         };
         write.check()?;
-        self.write(now, move |rows| at_once(registry::put(rows, &write)))
-            .await
+        let put = self
+            .write(now, move |rows| at_once(registry::put(rows, &write)))
+            .await?;
+        if let Put::Done(version) = put {
+            self.shared.revisions.wrote(kind, version);
+        }
+        Ok(put)
     }
 
     async fn list(

@@ -128,7 +128,6 @@ impl Writer {
             return Err(unavailable("the database file was replaced just now"));
         }
         self.shared.pending.written(&written);
-        self.shared.revisions.wrote(&connection);
         self.open = Some((connection, opened));
         Ok(())
     }

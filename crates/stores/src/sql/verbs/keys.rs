@@ -1,5 +1,6 @@
 //! The keys of not-befores and of subjects' rows.
 
+use cloakroom_core::record::Security;
 use cloakroom_core::store::Scope;
 use cloakroom_core::{App, Subject};
 
@@ -19,8 +20,12 @@ pub(in crate::sql) fn scope_key(scope: &Scope) -> Vec<u8> {
     }
 }
 
-/// The keys of all not-befores that cover a session of `subject` in `app`.
-pub(in crate::sql) fn covering_keys(subject: Option<&Subject>, app: Option<&App>) -> Vec<Vec<u8>> {
+/// The keys of all not-befores that cover a session of `subject` in `app`: everything's, the application's, the
+/// subject's, the subject's in the application.
+pub(in crate::sql) fn covering(
+    subject: Option<&Subject>,
+    app: Option<&App>,
+) -> [Option<Vec<u8>>; 4] {
     let pair = subject.zip(app);
     [
         Some(vec![0]),
@@ -28,9 +33,14 @@ pub(in crate::sql) fn covering_keys(subject: Option<&Subject>, app: Option<&App>
         subject.map(|subject| tagged(2, subject.as_str(), None)),
         pair.map(|(subject, app)| tagged(3, subject.as_str(), Some(app.as_str()))),
     ]
-    .into_iter()
-    .flatten()
-    .collect()
+}
+
+/// Those that there are of them.
+pub(in crate::sql) fn keys_of(security: &Security) -> Vec<Vec<u8>> {
+    covering(security.subject.as_ref(), security.app.as_ref())
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The key of the row that logins of `subject` in `app` take turns on.

@@ -73,7 +73,19 @@ fn is_there(entry: &Entry, now: Timestamp) -> bool {
     entry.expires.is_none_or(|expires| now < expires)
 }
 
+/// What a sealed value holds, unless it is past its time.
+pub(in crate::sql) fn open(
+    kind: Kind,
+    name: &str,
+    sealed: &[u8],
+    now: Timestamp,
+) -> Result<Option<Entry>, StoreError> {
+    let entry = decode(kind, name, sealed)?;
+    Ok(Some(entry).filter(|entry| is_there(entry, now)))
+}
+
 /// See [`cloakroom_core::store::Registry::get`].
+#[cfg(feature = "sqlite")]
 pub(in crate::sql) async fn get<T: Tx>(
     tx: &mut T,
     kind: Kind,
@@ -82,9 +94,8 @@ pub(in crate::sql) async fn get<T: Tx>(
     let Some(sealed) = tx.entry(kind, name).await? else {
         return Ok(None);
     };
-    let entry = decode(kind, name, &sealed)?;
     let now = tx.now().await?;
-    Ok(Some(entry).filter(|entry| is_there(entry, now)))
+    open(kind, name, &sealed, now)
 }
 
 /// See [`cloakroom_core::store::Registry::put`]. The counter of the kind gives versions and the revision that watchers

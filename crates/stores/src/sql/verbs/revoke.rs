@@ -1,14 +1,17 @@
 //! `revoke_all`: the not-before decides at once, the rows go with it or after it.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use cloakroom_core::record::Epoch;
 use cloakroom_core::store::{Scope, StoreError};
 use cloakroom_core::{Change, Record, SessionId, Timestamp};
 
-use super::keys::{covering_keys, scope_key};
+use super::keys::{keys_of, scope_key};
 use super::seal::{seal, time_bytes};
 use super::sessions::LATEST_CAP;
-use super::stored::{Row, Written, decode_counter, decode_not_before, encode_counter, not_before};
-use super::tx::{Among, Tx};
+use super::stored::{Written, decode_counter, decode_not_before, encode_counter, latest};
+use super::tx::{Among, Pair, Tx};
 
 /// Sessions that are ended in the same transaction; more are denied at once and removed little by little.
 const AT_ONCE: usize = 128;
@@ -61,20 +64,24 @@ pub(in crate::sql) async fn revoke<T: Tx>(
     ids.extend(except);
     ids.sort_unstable();
     ids.dedup();
-    let rows = if ids.is_empty() {
-        Vec::new()
-    } else {
-        tx.rows(&ids).await?
-    };
+    let found = read(tx, scope, &ids).await?;
+    let keys: BTreeSet<_> = found
+        .iter()
+        .flat_map(|record| keys_of(&record.security))
+        .collect();
+    let denials = tx.not_befores(&Vec::from_iter(keys)).await?;
     let now = tx.now().await?;
     let clock = tx.counter(EPOCH).await?;
     let clock = Epoch(decode_counter(EPOCH, clock.as_deref())?);
     let epoch = clock.next(0);
     let mut ended = Vec::new();
-    for row in &rows {
-        let is_kept = Some(row.id) == except;
-        if let Some(end) = judge(tx, row, scope, is_kept, epoch, now).await? {
-            ended.push(end);
+    for record in &found {
+        let not_before = latest(&denials, &keys_of(&record.security))?;
+        let live = now < record.deadline() && record.security.admitted >= not_before;
+        if Some(record.id) != except {
+            ended.push((record.id, live));
+        } else if live {
+            tx.replace(Written::of(&readmitted(record, epoch))).await?;
         }
     }
     let before = raise(tx, scope, clock, few.is_none()).await?;
@@ -101,36 +108,25 @@ async fn few<T: Tx>(tx: &mut T, scope: &Scope) -> Result<Option<Vec<SessionId>>,
     Ok(Some(ids).filter(|ids| ids.len() <= AT_ONCE))
 }
 
-/// Whether a session of the scope ends, and whether it was live; the one that is kept is admitted anew.
-async fn judge<T: Tx>(
+/// The sessions among `ids` that lie in the scope.
+async fn read<T: Tx>(
     tx: &mut T,
-    row: &Row,
     scope: &Scope,
-    is_kept: bool,
-    epoch: Epoch,
-    now: Timestamp,
-) -> Result<Option<(SessionId, bool)>, StoreError> {
-    let record = match row.decode(tx.pending(row.id)) {
-        Ok(record) => record,
-        Err(error) => {
+    ids: &[SessionId],
+) -> Result<Vec<Arc<Record>>, StoreError> {
+    let mut found = Vec::new();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    for row in tx.rows(ids).await? {
+        match row.decode(tx.pending(row.id)) {
+            Ok(record) if scope.covers(&record) => found.push(record),
+            Ok(_) => {}
             // The not-before denies it all the same.
-            pass_over(row.id, &error);
-            return Ok(None);
+            Err(error) => pass_over(row.id, &error),
         }
-    };
-    if !scope.covers(&record) {
-        return Ok(None);
     }
-    let security = &record.security;
-    let keys = covering_keys(security.subject.as_ref(), security.app.as_ref());
-    let live = now < record.deadline() && security.admitted >= not_before(tx, &keys).await?;
-    if !is_kept {
-        return Ok(Some((row.id, live)));
-    }
-    if live {
-        tx.replace(Written::of(&readmitted(&record, epoch))).await?;
-    }
-    Ok(None)
+    Ok(found)
 }
 
 /// A write to its security block, so what was computed from the old one conflicts.
@@ -176,45 +172,30 @@ async fn raise<T: Tx>(
     })
 }
 
-/// The sessions among `ids` that a revocation which made `epoch` found live.
-pub(in crate::sql) async fn count<T: Tx>(
-    tx: &mut T,
-    scope: &Scope,
-    before: &Before,
-    step: (Epoch, Timestamp),
-    ids: &[SessionId],
-) -> Result<Vec<SessionId>, StoreError> {
-    let (epoch, now) = step;
-    let mut live = Vec::new();
-    for row in tx.rows(ids).await? {
-        // What is damaged is denied in any case.
-        let Ok(record) = row.decode(tx.pending(row.id)) else {
-            continue;
-        };
-        let in_time = now < record.deadline() && record.security.admitted < epoch;
-        if scope.covers(&record) && in_time && before.admitted(tx, &record).await? {
-            live.push(row.id);
-        }
-    }
-    Ok(live)
-}
-
 impl Before {
-    /// Whether no not-before of then denied `record`.
-    async fn admitted<T: Tx>(&self, tx: &mut T, record: &Record) -> Result<bool, StoreError> {
-        let security = &record.security;
+    /// Whether the revocation that made `epoch` at `now` found `record` live; `denials` are the not-befores that cover
+    /// it today.
+    pub(in crate::sql) fn was_live(
+        &self,
+        record: &Record,
+        denials: &[Pair],
+        (epoch, now): (Epoch, Timestamp),
+    ) -> Result<bool, StoreError> {
+        let admitted = record.security.admitted;
+        if now >= record.deadline() || admitted >= epoch {
+            return Ok(false);
+        }
         // No not-before was later than the clock of then.
-        if security.admitted >= self.epoch {
+        if admitted >= self.epoch {
             return Ok(true);
         }
-        let keys = covering_keys(security.subject.as_ref(), security.app.as_ref());
-        for (key, value) in tx.not_befores(&keys).await? {
-            let not_before = if key == self.key {
+        for (key, value) in denials {
+            let not_before = if *key == self.key {
                 self.not_before
             } else {
-                decode_not_before(&key, &value)?.0.min(self.epoch)
+                decode_not_before(key, value)?.0.min(self.epoch)
             };
-            if security.admitted < not_before {
+            if admitted < not_before {
                 return Ok(false);
             }
         }

@@ -9,7 +9,7 @@ use cloakroom_core::store::{
 };
 use cloakroom_core::{Activity, Change, SessionId, SubjectLimit, Timestamp};
 
-use super::keys::{covering_keys, subject_key};
+use super::keys::{keys_of, subject_key};
 use super::stored::{DATA_MAX, Row, Written, not_before};
 use super::touches::Touch;
 use super::tx::{Among, Tx};
@@ -108,10 +108,6 @@ fn admit<T: Tx>(
     live.sort_unstable();
     live.truncate(over);
     Ok(Ok(live.into_iter().map(|(_, id)| id).collect()))
-}
-
-fn keys_of(security: &Security) -> Vec<Vec<u8>> {
-    covering_keys(security.subject.as_ref(), security.app.as_ref())
 }
 
 async fn remove_all<T: Tx>(tx: &mut T, ids: &[SessionId]) -> Result<(), StoreError> {

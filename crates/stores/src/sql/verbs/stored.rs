@@ -9,7 +9,7 @@ use cloakroom_core::{Record, SessionId, Timestamp};
 
 use super::seal::{damaged, seal, take_time, take_u64, unseal};
 use super::touches::Touch;
-use super::tx::Tx;
+use super::tx::{Pair, Tx};
 
 /// Bytes of data that a session holds at most.
 pub(in crate::sql) const DATA_MAX: usize = 8 * 1024 * 1024;
@@ -96,9 +96,15 @@ pub(in crate::sql) async fn not_before<T: Tx>(
     tx: &mut T,
     keys: &[Vec<u8>],
 ) -> Result<Epoch, StoreError> {
+    let found = tx.not_befores(keys).await?;
+    latest(&found, keys)
+}
+
+/// The latest of those of `found` that stand under one of `keys`.
+pub(in crate::sql) fn latest(found: &[Pair], keys: &[Vec<u8>]) -> Result<Epoch, StoreError> {
     let mut latest = Epoch::ZERO;
-    for (key, value) in tx.not_befores(keys).await? {
-        latest = latest.max(decode_not_before(&key, &value)?.0);
+    for (key, value) in found.iter().filter(|(key, _)| keys.contains(key)) {
+        latest = latest.max(decode_not_before(key, value)?.0);
     }
     Ok(latest)
 }

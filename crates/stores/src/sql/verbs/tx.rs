@@ -118,14 +118,6 @@ pub(in crate::sql) trait Tx {
     /// Writes a counter.
     async fn set_counter(&mut self, name: &str, value: Vec<u8>) -> Result<(), StoreError>;
 
-    /// Remembers a replay key until `until`, unless it is remembered already; answers whether it was not.
-    async fn first_seen(
-        &mut self,
-        key: &[u8],
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
-
     /// The sealed value of a registry entry.
     async fn entry(&mut self, kind: Kind, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
 

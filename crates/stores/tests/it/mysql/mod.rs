@@ -1,0 +1,6 @@
+//! The MySQL and MariaDB store, on a real MariaDB server: the contract, faults, nodes that share it.
+
+mod conformance;
+mod faults;
+mod nodes;
+mod server;
