@@ -23,3 +23,5 @@ pub mod url;
 pub use embedded::EmbeddedStore;
 #[cfg(feature = "files")]
 pub use files::FilesStore;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;

@@ -17,6 +17,7 @@ const WATCHER: &str = r#"log=$1; scratch=$2; shift 2
 echo $pid
 read -r _
 kill -9 $pid 2>/dev/null
+wait $pid 2>/dev/null
 if [ -n "$scratch" ]; then rm -rf -- "$scratch"; fi
 "#;
 

@@ -128,7 +128,7 @@ impl Redis {
 pub fn cli<'a>(port: u16, args: impl IntoIterator<Item = &'a str>) -> String {
     let port = port.to_string();
     let output = Command::new("redis-cli")
-        .args(["-h", "127.0.0.1", "-p", &port, "-t", "5"])
+        .args(["-h", "127.0.0.1", "-p", &port])
         .args(args)
         .output()
         .unwrap();

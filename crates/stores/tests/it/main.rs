@@ -22,6 +22,7 @@ mod mysql;
 mod near;
 mod overflow;
 mod postgres;
+mod redis;
 mod sqlite;
 
 /// A count: small, or the full one of a soak.
