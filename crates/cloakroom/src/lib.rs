@@ -44,6 +44,7 @@ mod extract;
 mod front;
 mod guard;
 mod layer;
+pub mod migrate;
 pub mod service;
 pub mod session;
 pub mod testing;

@@ -8,6 +8,8 @@ mod extract;
 mod guard;
 mod lag;
 mod layer;
+#[cfg(feature = "embedded")]
+mod migrate;
 mod model;
 mod scenarios;
 mod session;
