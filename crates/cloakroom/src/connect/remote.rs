@@ -6,7 +6,7 @@ use cloakroom_core::StoreError;
 /// Makes the table: which schemes a store has, and how it is opened. A scheme of a store that is not compiled in is
 /// known all the same, so that the error can name the feature.
 macro_rules! stores {
-    ($( $feature:literal $variant:ident $schemes:pat => $($at:ident)::+, $store:ident, $is:literal; )*) => {
+    ($( $feature:literal $variant:ident $schemes:pat => [$($at:ident)::+] $store:ident, $is:literal; )*) => {
         /// What was read from the URL of such a store.
         #[derive(Debug, Clone)]
         #[non_exhaustive]
@@ -56,11 +56,11 @@ macro_rules! stores {
 }
 
 stores! {
-    // "files" Files "files" => files, FilesStore, "on a shared file system";
-    // "postgres" Postgres "postgres" | "postgresql" => sql::postgres, PostgresStore, "in PostgreSQL";
-    // "mysql" Mysql "mysql" | "mariadb" => sql::mysql, MysqlStore, "in MySQL or MariaDB";
-    "sqlite" Sqlite "sqlite" => sql::sqlite, SqliteStore, "in SQLite";
-    // "redis" Redis "redis" | "rediss" | "redis-cluster" | "redis-sentinel" => redis, RedisStore, "in Redis or Valkey";
+    // "files" Files "files" => [files] FilesStore, "on a shared file system";
+    // "postgres" Postgres "postgres" | "postgresql" => [sql::postgres] PostgresStore, "in PostgreSQL";
+    // "mysql" Mysql "mysql" | "mariadb" => [sql::mysql] MysqlStore, "in MySQL or MariaDB";
+    "sqlite" Sqlite "sqlite" => [sql::sqlite] SqliteStore, "in SQLite";
+    // "redis" Redis "redis" | "rediss" | "redis-cluster" | "redis-sentinel" => [redis] RedisStore, "in Redis or Valkey";
 }
 
 /// The features of the stores that this release does not have yet.

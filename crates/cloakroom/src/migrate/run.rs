@@ -9,8 +9,9 @@ use super::{Side, epochs, registry, sessions};
 use crate::connect::Opened;
 use crate::service::Clock;
 
-/// Passes at most. Each brings what changed during the one before; a store that changes faster than that is never equal.
-const PASSES: u32 = 8;
+/// Passes at most. Each brings what changed during the one before; where people go on using the old store, something always
+/// does.
+const PASSES: u32 = 4;
 
 /// Why a migration stopped. What was copied until then stays, and the next run goes on from there.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +71,10 @@ pub struct Report {
     pub entries: u64,
     /// How often all sessions were looked at.
     pub passes: u32,
-    /// Whether the last pass found every live session in the new store, as it is in the old one or newer.
+    /// Sessions that changed between the last two passes. Not zero where the old store is in use; run again once the new one
+    /// is.
+    pub changing: u64,
+    /// Whether a whole pass found in the new store what an earlier one had brought, as it was brought or newer.
     pub verified: bool,
 }
 
@@ -102,7 +106,8 @@ pub async fn copy(
         entries: registry::copy(&from, &to, &source, clock.now()).await?,
         ..Report::default()
     };
-    while report.passes < PASSES && !report.verified {
+    report.changing = u64::MAX;
+    while report.passes < PASSES && report.changing > 0 {
         report.passes += 1;
         epochs::raise(&from.store, &to.store, clock.now()).await?;
         let stage = if report.passes == 1 {
@@ -112,7 +117,8 @@ pub async fn copy(
         };
         let pass = sessions::Pass::new(&from, &to, &mut journal, clock, stage);
         let counts = pass.run(progress).await?;
-        report.verified = counts.changes() == 0 && counts.differ == 0;
+        report.changing = counts.changes();
+        report.verified = counts.differ == 0 && (report.passes > 1 || report.changing == 0);
         report.sessions.add(counts);
     }
     to.store.flush().await.map_err(MigrateError::To)?;

@@ -59,6 +59,11 @@ pub(super) enum Command {
     /// Look at sessions and end them
     #[command(subcommand)]
     Session(Session),
+    /// Copy every live session, user, key and setting to another store
+    ///
+    /// The old store stays as it is. Nobody is logged out, and nothing that ended comes back: run it as often as you like,
+    /// also while servers use either store. Run it once more after the last server has changed over.
+    Migrate(Migrate),
     /// Check a configuration without starting anything
     CheckConfig {
         /// The file to check [default: --config, else cloakroom.toml]
@@ -178,6 +183,27 @@ pub(super) enum Session {
     },
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Migrate {
+    /// The store to copy from [default: the configured one]
+    #[arg(long, value_name = "URL", conflicts_with = "from_file")]
+    pub(super) from: Option<String>,
+    /// The file that holds the URL to copy from, because everybody on a machine can read its command lines
+    #[arg(long, value_name = "FILE")]
+    pub(super) from_file: Option<PathBuf>,
+    /// The store to copy to
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "to_file",
+        required_unless_present = "to_file"
+    )]
+    pub(super) to: Option<String>,
+    /// The file that holds the URL to copy to
+    #[arg(long, value_name = "FILE")]
+    pub(super) to_file: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
     /// Print the effective configuration, where each value comes from, and no secret
@@ -256,7 +282,7 @@ mod tests {
     #[test]
     fn commands_of_later_releases_are_wrong_use() {
         for command in [
-            "key", "audit", "migrate", "token", "cookie", "routes", "cluster", "client",
+            "key", "audit", "token", "cookie", "routes", "cluster", "client",
         ] {
             assert!(
                 Cli::try_parse_from(["cloakroom", command, "list"]).is_err(),

@@ -39,6 +39,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         #[cfg(feature = "completions")]
         Some(Command::Completions { shell }) => super::completions::print(*shell),
         Some(Command::Openapi) => out.document(&openapi::document()),
+        Some(Command::Migrate(migrate)) => super::migrate::run(migrate, &flags, out),
         Some(Command::Healthcheck { listen }) => {
             let loaded = config::load(&flags)?;
             block_on(health::check(

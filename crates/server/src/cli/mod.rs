@@ -10,6 +10,7 @@ mod entry;
 mod failure;
 mod health;
 mod manage;
+mod migrate;
 mod output;
 mod password;
 mod sessions;
