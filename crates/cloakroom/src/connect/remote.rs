@@ -56,7 +56,7 @@ macro_rules! stores {
 }
 
 stores! {
-    // "files" Files "files" => [files] FilesStore, "on a shared file system";
+    "files" Files "files" => [files] FilesStore, "on a shared file system";
     // "postgres" Postgres "postgres" | "postgresql" => [sql::postgres] PostgresStore, "in PostgreSQL";
     // "mysql" Mysql "mysql" | "mariadb" => [sql::mysql] MysqlStore, "in MySQL or MariaDB";
     "sqlite" Sqlite "sqlite" => [sql::sqlite] SqliteStore, "in SQLite";

@@ -119,7 +119,7 @@ impl FromStr for StoreUrl {
             // A path, not a URL: no query, no decoding, so that every file name can be said.
             "embedded" => here(Kind::Embedded(PathBuf::from(rest))),
             other => {
-                let (url, near_cache) = without_near_cache(url)?;
+                let (url, near_cache) = without_near_cache(&format!("{other}:{rest}"))?;
                 match Remote::parse(other, &url) {
                     Some(remote) => Ok(Self {
                         kind: Kind::Remote(remote?),

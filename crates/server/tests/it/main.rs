@@ -14,6 +14,7 @@ mod forward_auth;
 mod limits;
 mod login;
 mod people;
+mod shared;
 mod small_device;
 mod start;
 mod stop;

@@ -1,7 +1,7 @@
 //! The API for services, over HTTP against the real binary.
 
 mod by_token;
-mod client;
+pub(crate) mod client;
 mod commands;
 mod described;
 mod full;
