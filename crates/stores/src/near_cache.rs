@@ -35,6 +35,14 @@ pub trait Tells: Store {
     }
 }
 
+#[cfg(feature = "files")]
+impl Tells for crate::files::FilesStore {}
+#[cfg(feature = "mysql")]
+impl Tells for crate::sql::mysql::MysqlStore {}
+#[cfg(feature = "postgres")]
+impl Tells for crate::sql::postgres::PostgresStore {}
+#[cfg(feature = "redis")]
+impl Tells for crate::redis::RedisStore {}
 #[cfg(feature = "sqlite")]
 impl Tells for crate::sql::sqlite::SqliteStore {}
 

@@ -57,10 +57,10 @@ macro_rules! stores {
 
 stores! {
     "files" Files "files" => [files] FilesStore, "on a shared file system";
-    // "postgres" Postgres "postgres" | "postgresql" => [sql::postgres] PostgresStore, "in PostgreSQL";
-    // "mysql" Mysql "mysql" | "mariadb" => [sql::mysql] MysqlStore, "in MySQL or MariaDB";
+    "postgres" Postgres "postgres" | "postgresql" => [sql::postgres] PostgresStore, "in PostgreSQL";
+    "mysql" Mysql "mysql" | "mariadb" => [sql::mysql] MysqlStore, "in MySQL or MariaDB";
     "sqlite" Sqlite "sqlite" => [sql::sqlite] SqliteStore, "in SQLite";
-    // "redis" Redis "redis" | "rediss" | "redis-cluster" | "redis-sentinel" => [redis] RedisStore, "in Redis or Valkey";
+    "redis" Redis "redis" | "rediss" | "redis-cluster" | "redis-sentinel" => [redis] RedisStore, "in Redis or Valkey";
 }
 
 /// The features of the stores that this release does not have yet.
