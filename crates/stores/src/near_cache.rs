@@ -39,10 +39,6 @@ pub trait Tells: Store {
 impl Tells for crate::files::FilesStore {}
 #[cfg(feature = "mysql")]
 impl Tells for crate::sql::mysql::MysqlStore {}
-#[cfg(feature = "postgres")]
-impl Tells for crate::sql::postgres::PostgresStore {}
-#[cfg(feature = "redis")]
-impl Tells for crate::redis::RedisStore {}
 #[cfg(feature = "sqlite")]
 impl Tells for crate::sql::sqlite::SqliteStore {}
 

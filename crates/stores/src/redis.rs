@@ -25,6 +25,8 @@ mod script;
 mod sessions;
 mod store;
 mod sweep;
+#[cfg(feature = "near_cache")]
+mod tell;
 
 use std::fmt;
 use std::sync::Arc;

@@ -11,6 +11,8 @@
 
 use cloakroom_core::record::Record;
 use cloakroom_core::store::Kind;
+#[cfg(feature = "near_cache")]
+use cloakroom_core::store::Scope;
 use cloakroom_core::{App, SessionId, Subject};
 
 /// Slots of a Cluster.
@@ -159,6 +161,71 @@ impl Keys {
     }
 }
 
+/// What a key says about sessions.
+#[cfg(feature = "near_cache")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum About {
+    /// It is the record of this one.
+    Session(SessionId),
+    /// It is the not-before of these.
+    Denied(Scope),
+    /// Nothing.
+    Nothing,
+    /// It reads in two ways.
+    Unclear,
+}
+
+#[cfg(feature = "near_cache")]
+impl Keys {
+    /// What keys begin with of which [`Keys::about`] has something to say.
+    pub(super) fn prefixes(&self) -> [Key; 2] {
+        ["s:", "u:"].map(|tag| format!("{}{{{tag}", self.prefix).into_bytes())
+    }
+
+    pub(super) fn about(&self, key: &[u8]) -> About {
+        let key = std::str::from_utf8(key).ok();
+        let Some(key) = key.and_then(|key| key.strip_prefix(&*self.prefix)) else {
+            return About::Nothing;
+        };
+        if let Some(key) = key.strip_prefix("{s:") {
+            return match key.split_once('}') {
+                Some((_, ":nb")) => About::Denied(Scope::Everything),
+                Some((_, rest)) => match (rest.strip_prefix(":r:"), rest.strip_prefix(":nb:")) {
+                    (Some(id), _) => id.parse().map_or(About::Unclear, About::Session),
+                    (_, Some(app)) => {
+                        App::new(app).map_or(About::Unclear, |app| About::Denied(Scope::App(app)))
+                    }
+                    _ => About::Nothing,
+                },
+                None => About::Nothing,
+            };
+        }
+        let Some(key) = key.strip_prefix("{u:") else {
+            return About::Nothing;
+        };
+        // A name may have a brace in it.
+        match key.matches("}:nb").count() {
+            0 => About::Nothing,
+            1 => key
+                .split_once("}:nb")
+                .and_then(|(subject, app)| scope(subject, app))
+                .map_or(About::Unclear, About::Denied),
+            _ => About::Unclear,
+        }
+    }
+}
+
+#[cfg(feature = "near_cache")]
+fn scope(subject: &str, app: &str) -> Option<Scope> {
+    let app = match app.strip_prefix(':') {
+        Some(app) => Some(App::new(app).ok()?),
+        None if app.is_empty() => None,
+        None => return None,
+    };
+    let subject = Subject::new(subject).ok()?;
+    Some(Scope::Subject { app, subject })
+}
+
 fn bucket_tag(bucket: u16) -> String {
     format!("s:{bucket:04x}")
 }
@@ -208,6 +275,52 @@ mod tests {
         assert_eq!(of(0xff, 0xff), 999);
         let all: Vec<u16> = (0..=255).map(|first| of(first, 7)).collect();
         assert!(all.is_sorted());
+    }
+
+    #[cfg(feature = "near_cache")]
+    #[test]
+    fn keys_say_what_they_are_about() {
+        let keys = Keys::new("x:", 16);
+        let id = SessionId::from_bytes([7; 16]);
+        let app = App::new("shop").unwrap();
+        assert_eq!(keys.about(&keys.record(id)), About::Session(id));
+        for key in [
+            keys.due(3),
+            keys.epoch().0,
+            keys.registry(Kind::User).0[0].clone(),
+        ] {
+            assert_eq!(keys.about(&key), About::Nothing);
+        }
+        let told = keys.bucket_not_befores(3, Some(&app));
+        let scopes = [Scope::Everything, Scope::App(app.clone())];
+        for (key, scope) in told.iter().zip(scopes) {
+            assert_eq!(keys.about(key), About::Denied(scope));
+        }
+        for name in ["ann", "a}b", "a:nb:c", "{u:ann}"] {
+            let subject = Subject::new(name).unwrap();
+            let owner = Owner {
+                app: Some(app.clone()),
+                subject: Some(subject.clone()),
+            };
+            assert_eq!(keys.about(&keys.index(&subject)), About::Nothing);
+            let apps = [None, Some(app.clone())];
+            for (key, app) in keys.subject_not_befores(&owner).iter().zip(apps) {
+                let subject = subject.clone();
+                let scope = Scope::Subject { app, subject };
+                assert_eq!(keys.about(key), About::Denied(scope), "{name}");
+            }
+        }
+        let odd = Owner {
+            app: None,
+            subject: Some(Subject::new("a}:nb:b").unwrap()),
+        };
+        assert_eq!(
+            keys.about(&keys.subject_not_befores(&odd)[0]),
+            About::Unclear
+        );
+        for strange in [&b"x:{s:"[..], b"x:{u:", b"y:", b"\xff", b"x:{s:0}:r:zz"] {
+            let _ = keys.about(strange);
+        }
     }
 
     #[test]

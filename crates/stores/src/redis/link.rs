@@ -75,6 +75,31 @@ impl Dial {
     }
 
     pub(super) async fn connect(&self, to: &Endpoint) -> RedisResult<MultiplexedConnection> {
+        self.client(to, self.login.clone())?
+            .get_multiplexed_async_connection_with_config(&config())
+            .await
+    }
+
+    /// A connection on which the server may push; `hear` is called with what it does, in its order with answers.
+    #[cfg(feature = "near_cache")]
+    pub(super) async fn listen(
+        &self,
+        to: &Endpoint,
+        hear: impl Fn(::redis::PushInfo) + Send + Sync + 'static,
+    ) -> RedisResult<MultiplexedConnection> {
+        let login = self.login.clone();
+        let login = login.set_protocol(::redis::ProtocolVersion::RESP3);
+        let hear = move |info| {
+            hear(info);
+            Ok::<(), std::convert::Infallible>(())
+        };
+        let config = config().set_push_sender(hear);
+        self.client(to, login)?
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+    }
+
+    fn client(&self, to: &Endpoint, login: RedisConnectionInfo) -> RedisResult<Client> {
         let (host, port) = (to.host.to_string(), to.port);
         let addr = match &self.tls {
             None => ConnectionAddr::Tcp(host, port),
@@ -88,18 +113,18 @@ impl Dial {
         let info = addr
             .into_connection_info()?
             .set_tcp_settings(TcpSettings::default().set_nodelay(true))
-            .set_redis_settings(self.login.clone());
-        let client = match &self.tls {
-            None => Client::open(info)?,
-            Some(tls) => Client::build_with_tls(info, tls.clone())?,
-        };
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(None);
-        client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await
+            .set_redis_settings(login);
+        match &self.tls {
+            None => Client::open(info),
+            Some(tls) => Client::build_with_tls(info, tls.clone()),
+        }
     }
+}
+
+fn config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT))
+        .set_response_timeout(None)
 }
 
 /// A server as this node sees it.

@@ -17,6 +17,8 @@ mod schema;
 mod sessions;
 mod statements;
 mod store;
+#[cfg(feature = "near_cache")]
+mod tell;
 mod tls;
 mod touches;
 mod turns;

@@ -2,5 +2,7 @@
 
 mod conformance;
 mod lag;
+mod postgres;
 mod random;
+mod redis;
 mod told;

@@ -1,3 +1,3 @@
 //! PostgreSQL: a real server, started by the tests.
 
-mod conformance;
+pub(crate) mod conformance;
