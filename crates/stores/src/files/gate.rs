@@ -151,7 +151,7 @@ impl Files {
         let (max, app) = (max as usize, record.security.app.as_ref());
         let path = gate(subject, app);
         loop {
-            let there = self.io.get(&path)?;
+            let there = self.io.get_or_clear(&path)?;
             if let Some(object) = &there {
                 self.finish(&path, object.marker, &object.content.body)?;
             }

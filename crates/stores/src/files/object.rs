@@ -11,7 +11,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use cloakroom_core::store::StoreError;
+use cloakroom_core::store::{ErrorKind, StoreError};
 
 use super::error::{During as _, corrupt, unavailable};
 use super::format::{Content, Marker, content_name};
@@ -93,6 +93,10 @@ impl Io {
                 let nonces = contents.filter_map(|name| u64::from_str_radix(name, 16).ok());
                 let others = nonces.filter(|nonce| *nonce != marker.nonce).collect();
                 return Ok(Look::There { marker, others });
+            }
+            // Nothing at all is what a removal leaves that was broken off; where something is, this does nothing.
+            if names.is_empty() && self.rmdir(path).is_ok() {
+                return Ok(Look::Absent);
             }
             sleep(Duration::from_millis(1 << attempt));
         }
@@ -344,11 +348,50 @@ impl Io {
         Ok(Was::Unknown)
     }
 
-    /// Takes an ended object out of sight, in one step, and then apart. What stays behind, a sweep finds.
-    pub(super) fn remove(&self, path: &str) {
-        let temp = format!("{WORK}/{:016x}", nonce());
-        if self.rename(path, &temp).is_ok() {
-            self.discard(&temp);
+    /// Removes what is left of an ended object: by exact names, none of which comes again, and the marker last. So a
+    /// request that the file server carries out late, or twice, cannot meet the object that follows in its place. False
+    /// where something stays behind.
+    pub(super) fn remove(&self, path: &str) -> bool {
+        let names = match self.names(path) {
+            Ok(names) => names,
+            Err(error) => return absent(&error),
+        };
+        let (ends, contents): (Vec<_>, Vec<_>) =
+            names.iter().partition(|name| name.starts_with("e."));
+        if contents.iter().any(|name| name.starts_with("h.")) {
+            return true;
+        }
+        let all = contents.into_iter().chain(ends);
+        all.map(|name| format!("{path}/{name}"))
+            .all(|path| self.tidy(&path))
+            && self.rmdir(path).is_ok()
+    }
+
+    /// Removes contents without a state: what a writer left who came when the object was just being removed, and then
+    /// broke off. Only for who comes to make something new there, or to clear.
+    pub(super) fn clear_remains(&self, path: &str) -> bool {
+        let Ok(names) = self.names(path) else {
+            return false;
+        };
+        let contents = names.iter().all(|name| name.starts_with("d."));
+        contents && self.remove(path)
+    }
+
+    /// As [`Io::look`], by who would clear remains.
+    pub(super) fn look_or_clear(&self, path: &str) -> Result<Look, StoreError> {
+        match self.look(path) {
+            Err(error) if error.kind() == ErrorKind::Corrupt && self.clear_remains(path) => {
+                Ok(Look::Absent)
+            }
+            looked => looked,
+        }
+    }
+
+    /// As [`Io::get`], by who would clear remains.
+    pub(super) fn get_or_clear(&self, path: &str) -> Result<Option<Object>, StoreError> {
+        match self.look_or_clear(path)? {
+            Look::Absent => Ok(None),
+            Look::There { .. } => self.get(path),
         }
     }
 
@@ -360,12 +403,14 @@ impl Io {
         drop(self.rmdir(temp));
     }
 
-    /// Removes a file that means nothing any more, if that can be done.
-    pub(super) fn tidy(&self, path: &str) {
-        if let Err(error) = self.unlink(path)
-            && !absent(&error)
-        {
-            tracing::debug!(%error, "left a file behind");
+    /// Removes a file that means nothing any more; false where that cannot be done.
+    pub(super) fn tidy(&self, path: &str) -> bool {
+        match self.unlink(path) {
+            Err(error) if !absent(&error) => {
+                tracing::debug!(%error, "left a file behind");
+                false
+            }
+            _ => true,
         }
     }
 }

@@ -120,6 +120,18 @@ impl Files {
         Ok((object, entry))
     }
 
+    /// As [`Files::entry_at`], by who would write it.
+    fn entry_to_change(
+        &self,
+        path: &str,
+        now: Timestamp,
+    ) -> Result<(Option<Object>, Option<Entry>), StoreError> {
+        match self.io.look_or_clear(path)? {
+            Look::Absent => Ok((None, None)),
+            Look::There { .. } => self.entry_at(path, now),
+        }
+    }
+
     pub(super) fn get(
         &self,
         kind: Kind,
@@ -134,7 +146,7 @@ impl Files {
         self.clock()?;
         let path = entry(write.kind, &write.name);
         loop {
-            let (old, there) = self.entry_at(&path, now)?;
+            let (old, there) = self.entry_to_change(&path, now)?;
             let holds = match write.expected {
                 Expected::Absent => there.is_none(),
                 Expected::Version(version) => {
@@ -216,7 +228,7 @@ impl Files {
     }
 
     fn counter(&self, path: &str) -> Result<Option<Marker>, StoreError> {
-        Ok(match self.io.look(path)? {
+        Ok(match self.io.look_or_clear(path)? {
             Look::There { marker, .. } => Some(marker),
             Look::Absent => None,
         })

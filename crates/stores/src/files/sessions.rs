@@ -148,9 +148,9 @@ impl Files {
         let path = session(record.id);
         loop {
             let shown = self.clock()?;
-            match self.io.look(&path)? {
+            match self.io.look_or_clear(&path)? {
                 Look::Absent => {}
-                Look::There { marker, .. } if marker.ended => self.io.remove(&path),
+                Look::There { marker, .. } if marker.ended => drop(self.io.remove(&path)),
                 Look::There { .. } => match self.stored(record.id)? {
                     Some(old) if now < old.record.deadline() => return Ok(Created::Exists),
                     Some(old) => drop(self.end(&old)?),
@@ -329,11 +329,12 @@ impl Files {
             Err(error) if super::io::absent(&error) => {}
             done => done.during("syncing an end")?,
         }
-        self.remove_from_index(&stored.record);
-        self.io.remove(&path);
-        // Last: as long as it is there, a sweep comes by and finishes what was left.
-        self.io
-            .tidy(&queued_session(queued(&from), stored.record.id));
+        let unlisted = self.remove_from_index(&stored.record);
+        // As long as its place in the queue is there, a sweep comes by and finishes what was left.
+        if unlisted && self.io.remove(&path) {
+            let place = queued_session(queued(&from), stored.record.id);
+            self.io.tidy(&place);
+        }
         Ok(true)
     }
 
@@ -352,12 +353,15 @@ impl Files {
         })
     }
 
-    pub(super) fn remove_from_index(&self, record: &Record) {
-        if let Some(subject) = &record.security.subject {
-            let entry = index_entry(subject, record.id);
-            self.io.tidy(&entry);
-            // Only where it was the last one.
-            drop(self.io.rmdir(super::paths::parent(&entry)));
-        }
+    /// False where its entry stays behind.
+    pub(super) fn remove_from_index(&self, record: &Record) -> bool {
+        let Some(subject) = &record.security.subject else {
+            return true;
+        };
+        let entry = index_entry(subject, record.id);
+        let done = self.io.tidy(&entry);
+        // Only where it was the last one.
+        drop(self.io.rmdir(super::paths::parent(&entry)));
+        done
     }
 }

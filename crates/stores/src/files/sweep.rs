@@ -93,7 +93,7 @@ impl Files {
     ) -> Result<(), StoreError> {
         let path = session(id);
         loop {
-            let Look::There { marker, .. } = self.io.look(&path)? else {
+            let Look::There { marker, .. } = self.io.look_or_clear(&path)? else {
                 return Ok(());
             };
             if marker.ended {
@@ -161,7 +161,7 @@ impl Files {
             return Ok(());
         };
         loop {
-            let Look::There { marker, .. } = self.io.look(path)? else {
+            let Look::There { marker, .. } = self.io.look_or_clear(path)? else {
                 return Ok(());
             };
             if !marker.ended {

@@ -1,6 +1,8 @@
 //! The files store: the contract, faults of a shared file system, crashes at every step, processes that share a folder.
 
 mod conformance;
+mod faults;
+mod faulty_fs;
 mod frozen;
 mod hang;
 mod processes;
