@@ -61,7 +61,8 @@ pub struct Options {
     pub create: bool,
     /// How long an operation may take. Default 2 s.
     pub deadline: Duration,
-    /// How long one may take that walks over many sessions: listings, revocations, sweeps. Default 60 s.
+    /// How long one may take that walks over many sessions: listings, revocations, sweeps. Each of its steps has the
+    /// deadline above. Default 60 s.
     pub scan_deadline: Duration,
     /// Threads that may wait for the file server at the same time. Default 32.
     pub threads: usize,
@@ -142,7 +143,7 @@ impl FilesStore {
         let pool = Pool::new(options.threads);
         let (deadline, scan_deadline) = (options.deadline, options.scan_deadline);
         let files = pool
-            .run(scan_deadline, move || open::open(&options))
+            .run(deadline, scan_deadline, move || open::open(&options))
             .await?;
         Ok(Self {
             files: Arc::new(files),

@@ -1,7 +1,7 @@
 //! Every step on the file system, one function each: here they are counted, retried where that is safe, and stopped
 //! past the deadline of their operation.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -9,6 +9,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
@@ -21,17 +22,31 @@ use super::hook::{Hook, Moment, Step};
 const STALE_TRIES: u32 = 4;
 const READ_MAX: u64 = 32 * 1024 * 1024;
 
+/// Steps that an operation has done.
+pub(super) type Progress = Arc<AtomicU64>;
+
 thread_local! {
-    /// Until when the operation of this thread may begin another step.
-    static UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// Until when the operation of this thread may begin another step, and where it counts them.
+    static OPERATION: RefCell<Option<(Instant, Progress)>> = const { RefCell::new(None) };
 }
 
 /// Runs `work`, whose steps fail once `until` is past: a process that was frozen does not go on where it stopped.
-pub(super) fn until<T>(until: Instant, work: impl FnOnce() -> T) -> T {
-    UNTIL.set(Some(until));
+pub(super) fn until<T>(until: Instant, progress: Progress, work: impl FnOnce() -> T) -> T {
+    OPERATION.set(Some((until, progress)));
     let done = work();
-    UNTIL.set(None);
+    OPERATION.set(None);
     done
+}
+
+fn check_time() -> io::Result<()> {
+    OPERATION.with_borrow(|operation| match operation {
+        Some((until, _)) if *until < Instant::now() => Err(io::ErrorKind::TimedOut.into()),
+        Some((_, progress)) => {
+            progress.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+        None => Ok(()),
+    })
 }
 
 /// The folder of the store, by a handle: where the mount goes away, nothing is looked for underneath it.
@@ -69,9 +84,7 @@ impl Io {
         let step = |moment| Step { name, path, moment };
         self.hook.tell(step(Moment::Before))?;
         // After the hook, which may have taken long.
-        if UNTIL.get().is_some_and(|until| until < Instant::now()) {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
+        check_time()?;
         let mut stale = 0;
         let done = loop {
             let root = Arc::clone(&self.root.read());

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use cloakroom_core::store::StoreError;
@@ -14,7 +15,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use super::error::unavailable;
-use super::io;
+use super::io::{self, Progress};
 
 /// Work that waits for a thread at most.
 const QUEUE_MAX: usize = 4096;
@@ -59,33 +60,43 @@ impl Pool {
         }
     }
 
-    /// Runs `work` on a thread; an error of kind `unavailable` where it has not answered within `deadline`. Work that
-    /// was not yet begun by then never is; work that was begun ends at its next step.
+    /// Runs `work` on a thread; an error of kind `unavailable` where it has done no step for as long as `deadline`, or
+    /// is not done after `whole`. Work that was not yet begun by then never is; work that was begun ends at its next
+    /// step.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         deadline: Duration,
+        whole: Duration,
         work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let until = Instant::now() + deadline;
+        let (answer, mut answered) = oneshot::channel();
+        let until = Instant::now() + whole;
+        let progress = Progress::default();
+        let count = Arc::clone(&progress);
         self.submit(Box::new(move || {
-            if Instant::now() < until {
-                let work = AssertUnwindSafe(|| io::until(until, work));
+            if !answer.is_closed() {
+                let work = AssertUnwindSafe(|| io::until(until, count, work));
                 let done = catch_unwind(work)
                     .unwrap_or_else(|_| Err(unavailable("the store's work broke off")));
                 drop(answer.send(done));
             }
         }))?;
-        let done = tokio::time::timeout(deadline, answered).await;
-        let mut state = self.shared.state.lock();
-        match done {
-            Ok(Ok(done)) => {
-                state.hangs = 0;
-                done
-            }
-            _ => {
-                state.hangs = state.hangs.saturating_add(1);
-                Err(unavailable("the file server does not answer"))
+        let mut seen = 0;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let done = tokio::time::timeout(deadline.min(left), &mut answered).await;
+            let steps = progress.load(Ordering::Relaxed);
+            match done {
+                Ok(Ok(done)) => {
+                    self.shared.state.lock().hangs = 0;
+                    return done;
+                }
+                Err(_) if steps > seen && deadline < left => seen = steps,
+                _ => {
+                    let mut state = self.shared.state.lock();
+                    state.hangs = state.hangs.saturating_add(1);
+                    return Err(unavailable("the file server does not answer"));
+                }
             }
         }
     }

@@ -150,7 +150,7 @@ impl Files {
             let shown = self.clock()?;
             match self.io.look_or_clear(&path)? {
                 Look::Absent => {}
-                Look::There { marker, .. } if marker.ended => drop(self.io.remove(&path)),
+                Look::There { marker, .. } if marker.ended => drop(self.io.remove_for_good(&path)),
                 Look::There { .. } => match self.stored(record.id)? {
                     Some(old) if now < old.record.deadline() => return Ok(Created::Exists),
                     Some(old) => drop(self.end(&old)?),
@@ -331,7 +331,7 @@ impl Files {
         }
         let unlisted = self.remove_from_index(&stored.record);
         // As long as its place in the queue is there, a sweep comes by and finishes what was left.
-        if unlisted && self.io.remove(&path) {
+        if unlisted && self.io.remove_for_good(&path) {
             let place = queued_session(queued(&from), stored.record.id);
             self.io.tidy(&place);
         }

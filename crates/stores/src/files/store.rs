@@ -26,7 +26,9 @@ impl FilesStore {
         work: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let files = Arc::clone(&self.files);
-        self.pool.run(self.deadline, move || work(&files)).await
+        self.pool
+            .run(self.deadline, self.deadline, move || work(&files))
+            .await
     }
 
     /// Work over as many sessions as there are.
@@ -36,7 +38,7 @@ impl FilesStore {
     ) -> Result<T, StoreError> {
         let files = Arc::clone(&self.files);
         self.pool
-            .run(self.scan_deadline, move || work(&files))
+            .run(self.deadline, self.scan_deadline, move || work(&files))
             .await
     }
 }

@@ -143,7 +143,7 @@ impl Files {
         {
             self.remove_from_index(&record);
         }
-        self.io.remove(&path);
+        self.io.remove_for_good(&path);
         Ok(())
     }
 

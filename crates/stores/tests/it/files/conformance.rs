@@ -61,7 +61,7 @@ impl Fixture for InFolder {
     type Registry = FilesStore;
 
     async fn open() -> Self {
-        let folder = TempDir::new().unwrap();
+        let folder = super::folder();
         let off = Arc::default();
         let store = Some(start(folder.path(), &off).await);
         Self {

@@ -328,15 +328,19 @@ async fn soak_s_14_the_limit_holds_whatever_fails() {
             .map(|number| {
                 let (store, name) = (world.store(number), name.clone());
                 tokio::spawn(async move {
+                    let mut done = 0;
                     for _ in 0..3 {
                         let record: Record = Sample::new(NOW).of(&name, epoch).record();
-                        drop(store.create(record, limit, NOW).await);
+                        let answer = store.create(record, limit, NOW).await;
+                        done += usize::from(matches!(answer, Ok(Created::Done(_))));
                     }
+                    done
                 })
             })
             .collect();
+        let mut done = 0;
         for task in tasks {
-            task.await.unwrap();
+            done += task.await.unwrap();
         }
         // What is late is done by now; the next login puts right what was broken off.
         tokio::time::sleep(STALE + Duration::from_millis(20)).await;
@@ -350,7 +354,13 @@ async fn soak_s_14_the_limit_holds_whatever_fails() {
         let listed = SubjectIndex::list(&world.server, scope, None, 10, NOW)
             .await
             .unwrap();
-        assert_eq!(listed.records.len(), 2, "sessions left");
+        // Whoever was told that he is in stays, or left for another who is.
+        let least = if done > 0 { 2 } else { 1 };
+        let left = listed.records.len();
+        assert!(
+            (least..=2).contains(&left),
+            "{left} sessions left, {done} were told"
+        );
     }
     println!("{} faults", world.faults());
 }

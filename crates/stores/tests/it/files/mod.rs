@@ -1,10 +1,12 @@
 //! The files store: the contract, faults of a shared file system, crashes at every step, processes that share a folder.
 
 mod conformance;
+mod damage;
 mod faults;
 mod faulty_fs;
 mod frozen;
 mod hang;
+pub(crate) mod hostile;
 mod processes;
 mod steps;
 
@@ -17,13 +19,18 @@ use cloakroom_stores::files::Options;
 use cloakroom_stores::files::hook::Hook;
 use tempfile::TempDir;
 
+use crate::soak;
+
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-/// A folder in memory where there is one: what is tested is order, not disks.
+/// A folder in memory where there is one: what is tested is order, not disks. A soak is on a disk.
 fn folder() -> TempDir {
-    TempDir::new_in("/dev/shm")
-        .or_else(|_| TempDir::new())
-        .unwrap()
+    let memory = if soak(1, 0) == 1 {
+        "/dev/shm"
+    } else {
+        "/nowhere"
+    };
+    TempDir::new_in(memory).or_else(|_| TempDir::new()).unwrap()
 }
 
 async fn open_with(folder: &Path, hook: Hook) -> FilesStore {
