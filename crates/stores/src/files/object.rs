@@ -316,7 +316,13 @@ impl Io {
                     // The file server has said no, and has not done it before either.
                     Was::Never if absent(&error) => Ok(false),
                     Was::Never => Err(error).during("moving a state"),
-                    Was::Unknown => Err(unavailable("a change whose outcome cannot be told")),
+                    Was::Unknown => match self.look(path)? {
+                        Look::There { marker, .. } if !marker.ended => {
+                            Err(unavailable("a change whose outcome cannot be told"))
+                        }
+                        // It has ended, which is what the writer is told either way.
+                        _ => Ok(false),
+                    },
                 }
             }
             Ok(Look::There { .. }) if absent(&error) => Ok(false),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_core::record::Epoch;
+use cloakroom_core::record::{Epoch, Security};
 use cloakroom_core::store::{
     Clock, Consistency, Created, Cursor, Deleted, Entry, Expect, Expected, Kind, Listed, Loaded,
     Profile, Put, Registry, ReplayGuard, Revoked, Scope, Store, StoreError, SubjectIndex, Swept,
@@ -13,8 +13,10 @@ use cloakroom_core::store::{
 };
 use cloakroom_core::{Activity, Change, Record, SessionId, SubjectLimit, Timestamp};
 
-use super::error::During as _;
+use super::error::{During as _, unavailable};
+use super::paths::{gate, session};
 use super::registry::{Write, check_name, check_replay};
+use super::turns::Turn;
 use super::{Files, FilesStore};
 
 /// How often a watcher looks whether another process has written something.
@@ -41,6 +43,27 @@ impl FilesStore {
             .run(self.deadline, self.scan_deadline, move || work(&files))
             .await
     }
+
+    async fn turn(&self, key: String) -> Result<Turn<'_>, StoreError> {
+        let turn = tokio::time::timeout(self.deadline, self.turns.take(key)).await;
+        turn.map_err(|_| unavailable("too many writers of one session"))
+    }
+
+    /// Always after the turn of a session, so that no two wait for each other.
+    async fn limited_turn(
+        &self,
+        login: Option<&Security>,
+        limit: SubjectLimit,
+    ) -> Result<Option<Turn<'_>>, StoreError> {
+        match login {
+            Some(Security {
+                subject: Some(subject),
+                app,
+                ..
+            }) if limit.max.is_some() => self.turn(gate(subject, app.as_ref())).await.map(Some),
+            _ => Ok(None),
+        }
+    }
 }
 
 impl Store for FilesStore {
@@ -61,6 +84,7 @@ impl Store for FilesStore {
         limit: SubjectLimit,
         now: Timestamp,
     ) -> Result<Created, StoreError> {
+        let _limited = self.limited_turn(Some(&record.security), limit).await?;
         self.run(move |files| files.create(&record, limit, now))
             .await
     }
@@ -77,9 +101,9 @@ impl Store for FilesStore {
         limit: SubjectLimit,
         now: Timestamp,
     ) -> Result<Updated, StoreError> {
-        let turn = tokio::time::timeout(self.deadline, self.turns.take(id)).await;
-        let _turn =
-            turn.map_err(|_| super::error::unavailable("too many writers of one session"))?;
+        let _turn = self.turn(session(id)).await?;
+        let login = change.security.as_ref();
+        let _limited = self.limited_turn(login, limit).await?;
         self.run(move |files| files.update(id, expect, &change, limit, now))
             .await
     }

@@ -1,32 +1,31 @@
-//! Writers of one session in this process come one after another, so that they do not make each other write in vain.
+//! Writers of one session, and limited logins of one subject, in this process come one after another, so that they do not make each other write in vain.
 //! Nothing depends on it: who is right is decided in the folder.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cloakroom_core::SessionId;
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as Queue, OwnedMutexGuard};
 
 #[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<SessionId, Arc<Queue<()>>>>);
+pub(super) struct Turns(Mutex<HashMap<String, Arc<Queue<()>>>>);
 
 /// Somebody's turn, until it is dropped.
 pub(super) struct Turn<'t> {
     turns: &'t Turns,
-    id: SessionId,
+    key: String,
     guard: Option<OwnedMutexGuard<()>>,
 }
 
 impl Turns {
-    pub(super) async fn take(&self, id: SessionId) -> Turn<'_> {
+    pub(super) async fn take(&self, key: String) -> Turn<'_> {
         // Made first, so that the queue is given up also where the wait is.
         let mut turn = Turn {
             turns: self,
-            id,
+            key,
             guard: None,
         };
-        let queue = Arc::clone(self.0.lock().entry(id).or_default());
+        let queue = Arc::clone(self.0.lock().entry(turn.key.clone()).or_default());
         turn.guard = Some(queue.lock_owned().await);
         turn
     }
@@ -38,10 +37,10 @@ impl Drop for Turn<'_> {
         let mut queues = self.turns.0.lock();
         // Whoever waits holds it too.
         if queues
-            .get(&self.id)
+            .get(&self.key)
             .is_some_and(|queue| Arc::strong_count(queue) == 1)
         {
-            queues.remove(&self.id);
+            queues.remove(&self.key);
         }
     }
 }
