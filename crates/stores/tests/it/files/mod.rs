@@ -7,6 +7,7 @@ mod faulty_fs;
 mod frozen;
 mod hang;
 pub(crate) mod hostile;
+mod order;
 mod processes;
 mod steps;
 

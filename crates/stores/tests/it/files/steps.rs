@@ -30,7 +30,7 @@ const TWO: SubjectLimit = SubjectLimit {
 };
 
 /// What every folder has to begin with: two sessions of ann, an anonymous one, an entry.
-struct Base {
+pub(super) struct Base {
     old: Record,
     young: Record,
     anonymous: Record,
@@ -48,7 +48,7 @@ fn later(seconds: u64) -> Timestamp {
     NOW.plus(std::time::Duration::from_secs(seconds))
 }
 
-async fn base(path: &Path) -> Base {
+pub(super) async fn base(path: &Path) -> Base {
     let store = open(path).await;
     let of_ann = |at| Sample::new(at).of("ann", Epoch::ZERO).record();
     let base = Base {
@@ -70,7 +70,7 @@ async fn base(path: &Path) -> Base {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Verb {
+pub(super) enum Verb {
     Create,
     CreateLimited,
     Update,
@@ -87,7 +87,7 @@ enum Verb {
     See,
 }
 
-const VERBS: [Verb; 14] = [
+pub(super) const VERBS: [Verb; 14] = [
     Verb::Create,
     Verb::CreateLimited,
     Verb::Update,
@@ -109,7 +109,7 @@ fn sweep_at(base: &Base) -> Timestamp {
     base.old.deadline()
 }
 
-async fn ask(store: &FilesStore, base: &Base, verb: Verb) -> Result<(), StoreError> {
+pub(super) async fn ask(store: &FilesStore, base: &Base, verb: Verb) -> Result<(), StoreError> {
     let value = || Some(Bytes::from_static(b"two"));
     let put = |name: &'static str, value| {
         store.put(Kind::User, name, Expected::Anything, value, None, NOW)
