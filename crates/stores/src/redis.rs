@@ -9,11 +9,13 @@
 //! login keeps the limit all the same. The truth of a revocation is the not-before, which every load reads.
 
 mod admission;
+mod discover;
 mod error;
 mod inner;
 mod keeper;
 mod keys;
 mod link;
+mod list;
 mod options;
 mod reassert;
 mod recent;

@@ -12,9 +12,14 @@ if ARGV[9] ~= '' then
   local all, others = redis.call('HGETALL', KEYS[1]), {}
   for at = 1, #all, 2 do
     -- State, creation, version, time, token, application.
-    local state, created, its = string.match(all[at + 1], '^(%a) (%-?%d+) %d+ %d+ %w+ (.*)$')
-    if state and state ~= 'e' and its == app and all[at] ~= id then
-      others[#others + 1] = { all[at], all[at + 1], tonumber(created) }
+    local state, created, since, its = string.match(all[at + 1], '^(%a) (%-?%d+) %d+ (%d+) %w+ (.*)$')
+    if state and its == app and all[at] ~= id then
+      if state ~= 'e' then
+        others[#others + 1] = { all[at], all[at + 1], tonumber(created) }
+      elseif tonumber(since) + 10000 < now then
+        -- Whoever was to end it died before he could.
+        ending[#ending + 1] = all[at]
+      end
     end
   end
   local excess = #others + 1 - tonumber(ARGV[9])

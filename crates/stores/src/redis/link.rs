@@ -219,12 +219,13 @@ impl Link {
         let mut connection = self.lane(number).await.map_err(Lost::NotSent)?;
         match timeout(self.dial.deadline, work(&mut connection)).await {
             Ok(Ok(answer)) => {
-                if self.silent.load(Ordering::Relaxed) != 0 {
-                    self.silent.store(0, Ordering::Relaxed);
-                }
+                self.heard();
                 Ok(answer)
             }
-            Ok(Err(error)) if super::error::from_server(&error) => Err(Lost::Refused(error)),
+            Ok(Err(error)) if super::error::from_server(&error) => {
+                self.heard();
+                Err(Lost::Refused(error))
+            }
             Ok(Err(error)) => {
                 self.drop_lane(number);
                 Err(Lost::Unknown(of(error)))
@@ -235,6 +236,12 @@ impl Link {
                 }
                 Err(Lost::Unknown(unavailable("Redis does not answer in time")))
             }
+        }
+    }
+
+    fn heard(&self) {
+        if self.silent.load(Ordering::Relaxed) != 0 {
+            self.silent.store(0, Ordering::Relaxed);
         }
     }
 

@@ -1,21 +1,18 @@
-//! Listing and revoking. The not-before is the truth; the index only finds what it ends.
+//! Revoking. The not-before is the truth; the index only finds what it ends.
 
-use ::redis::Value;
 use cloakroom_core::record::Epoch;
-use cloakroom_core::store::{Cursor, Expect, Listed, Revoked, Scope, StoreError, Updated};
-use cloakroom_core::{App, Change, SessionId, Subject, SubjectLimit, Timestamp};
+use cloakroom_core::store::{Expect, Revoked, Scope, StoreError, Updated};
+use cloakroom_core::{App, Change, SessionId, SubjectLimit};
 use futures_util::future::{join_all, try_join_all};
 
-use super::admission::{Entry, session};
 use super::error::unavailable;
-use super::inner::{Inner, array, epoch_of};
+use super::inner::{Inner, epoch_of};
 use super::keys::{Key, Owner};
+use super::list::{AT_ONCE, Candidates};
 use super::reassert::Said;
 use super::route::Care;
 use super::script::RAISE;
 
-/// Buckets, and sessions, that are looked at together.
-const AT_ONCE: usize = 64;
 /// How long a not-before is kept after the last session that it denies could end: hard caps are 90 days unless set.
 const KEEP_MS: i64 = 400 * 24 * 60 * 60 * 1000;
 /// For what is never given back.
@@ -37,54 +34,6 @@ impl Inner {
         let epoch = epoch_of(&self.router.call(slot, &cmd, None, Care::Kept).await?)?;
         self.log.note(Said::Raised { key, slot, epoch });
         Ok(epoch)
-    }
-
-    pub(super) async fn list(
-        &self,
-        scope: &Scope,
-        cursor: Option<Cursor>,
-        limit: usize,
-    ) -> Result<Listed, StoreError> {
-        let after = cursor.map(|Cursor(id)| id);
-        let mut listed = Listed::default();
-        let mut candidates = self.candidates(scope, after).await?;
-        loop {
-            let ids = candidates.next(self, AT_ONCE.min(limit + 1)).await?;
-            if ids.is_empty() {
-                break;
-            }
-            for (id, found) in self.find_all(&ids).await? {
-                let Some(found) = found else { continue };
-                if !found.is_live() || !scope.covers(&found.row.record) {
-                    continue;
-                }
-                if listed.records.len() == limit {
-                    listed.next = listed.records.last().map(|last| Cursor(last.id));
-                    return Ok(listed);
-                }
-                debug_assert_eq!(id, found.row.record.id);
-                listed.records.push(found.row.record);
-            }
-        }
-        Ok(listed)
-    }
-
-    /// What may lie in `scope`, ascending; the records decide.
-    async fn candidates(
-        &self,
-        scope: &Scope,
-        after: Option<SessionId>,
-    ) -> Result<Candidates, StoreError> {
-        match scope {
-            Scope::Everything | Scope::App(_) => Ok(Candidates::of_buckets(self, after)),
-            Scope::Subject { app, subject } => {
-                let mut entries = self.entries(subject).await?;
-                let app = app.as_ref().map(App::as_str);
-                entries.retain(|entry| !entry.is_ending && app.is_none_or(|app| app == entry.app));
-                let ids = entries.into_iter().map(|entry| entry.id);
-                Ok(Candidates::these(ids, after))
-            }
-        }
     }
 
     pub(super) async fn revoke_all(
@@ -214,6 +163,7 @@ impl Inner {
         (0..self.keys.buckets()).filter_map(place).collect()
     }
 
+    /// Ends what the revocation means; answers which of it was live.
     async fn end_all(
         &self,
         scope: &Scope,
@@ -221,54 +171,50 @@ impl Inner {
         epoch: Epoch,
         before: &[Epoch],
     ) -> Result<Vec<SessionId>, StoreError> {
-        let mut ended = Vec::new();
+        let mut live = Vec::new();
         if let Scope::Subject { app, subject } = scope {
             let mut entries = self.entries(subject).await?;
-            entries.retain(|entry| app.as_ref().is_none_or(|app| app.as_str() == entry.app));
-            for some in entries.chunks(AT_ONCE) {
-                let ids = some
-                    .iter()
-                    .map(|entry| entry.id)
-                    .filter(|id| Some(*id) != kept);
-                ended.extend(self.end_some(scope, ids.collect(), epoch, before).await);
-            }
+            let app = app.as_ref().map(App::as_str);
+            entries.retain(|entry| app.is_none_or(|app| app == entry.app));
             entries.retain(|entry| Some(entry.id) != kept);
-            self.forget_all(subject, &entries).await;
-            return Ok(ended);
+            for some in entries.chunks(AT_ONCE) {
+                let ids = some.iter().map(|entry| entry.id).collect();
+                let outcomes = self.end_some(scope, ids, epoch, before).await;
+                let gone = |at: &usize| outcomes[*at].1 != Outcome::Stays;
+                let gone = (0..some.len()).filter(gone).map(|at| some[at].clone());
+                self.heal(subject, gone.collect()).await;
+                live.extend(were_live(&outcomes));
+            }
+            return Ok(live);
         }
         let mut candidates = Candidates::of_buckets(self, None);
         loop {
             let mut ids = candidates.next(self, AT_ONCE).await?;
             if ids.is_empty() {
-                return Ok(ended);
+                return Ok(live);
             }
             ids.retain(|id| Some(*id) != kept);
-            ended.extend(self.end_some(scope, ids, epoch, before).await);
+            let outcomes = self.end_some(scope, ids, epoch, before).await;
+            live.extend(were_live(&outcomes));
         }
     }
 
-    async fn forget_all(&self, subject: &Subject, entries: &[Entry]) {
-        self.heal(subject, entries.to_vec()).await;
-    }
-
-    /// Ends those of `ids` that the revocation means; answers which of them were live.
     async fn end_some(
         &self,
         scope: &Scope,
         ids: Vec<SessionId>,
         epoch: Epoch,
         before: &[Epoch],
-    ) -> Vec<SessionId> {
+    ) -> Vec<(SessionId, Outcome)> {
         let ending = ids.into_iter().map(|id| async move {
-            match self.end_one(scope, id, epoch, before).await {
-                Ok(ended) => ended.then_some(id),
-                Err(error) => {
-                    tracing::warn!(%id, %error, "a revoked session could not be removed; it does not open");
-                    None
-                }
-            }
+            let ended = self.end_one(scope, id, epoch, before).await;
+            let outcome = ended.unwrap_or_else(|error| {
+                tracing::warn!(%id, %error, "a revoked session could not be removed; it does not open");
+                Outcome::Stays
+            });
+            (id, outcome)
         });
-        join_all(ending).await.into_iter().flatten().collect()
+        join_all(ending).await
     }
 
     async fn end_one(
@@ -277,13 +223,13 @@ impl Inner {
         id: SessionId,
         epoch: Epoch,
         before: &[Epoch],
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Outcome, StoreError> {
         let Some(found) = self.find(id).await? else {
-            return Ok(false);
+            return Ok(Outcome::Gone);
         };
         let record = &found.row.record;
         if !scope.covers(record) || record.security.admitted >= epoch {
-            return Ok(false);
+            return Ok(Outcome::Stays);
         }
         let not_before = self.other_not_befores(scope, id, record, before).await?;
         let was_live = record.deadline() > found.now && record.security.admitted >= not_before;
@@ -295,7 +241,10 @@ impl Inner {
             let version = record.security.version.to_string();
             self.forget(subject, &[id], "v", version.as_bytes()).await;
         }
-        Ok(was_live && ended.is_some())
+        Ok(match ended {
+            Some(_) if was_live => Outcome::EndedLive,
+            _ => Outcome::Gone,
+        })
     }
 
     /// What covered a session before the revocation of `scope`.
@@ -329,104 +278,22 @@ impl Inner {
         }
         Ok(latest)
     }
-
-    /// All ids in a bucket, ascending.
-    async fn bucket_ids(&self, bucket: u16) -> Result<Vec<SessionId>, StoreError> {
-        let mut cmd = ::redis::cmd("ZRANGE");
-        cmd.arg(self.keys.due(bucket)).arg(0).arg(-1);
-        let answer = self
-            .router
-            .read(self.keys.bucket_slot(bucket), &cmd)
-            .await?;
-        let ids: Result<Vec<_>, _> = array(answer)?.into_iter().map(session).collect();
-        let mut ids = ids?;
-        ids.sort_unstable();
-        Ok(ids)
-    }
-
-    /// Ids in a bucket whose queued deadline is past.
-    pub(super) async fn due_ids(
-        &self,
-        bucket: u16,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<(SessionId, Timestamp)>, StoreError> {
-        let mut cmd = ::redis::cmd("ZRANGEBYSCORE");
-        cmd.arg(self.keys.due(bucket))
-            .arg("-inf")
-            .arg(now.as_millis())
-            .arg("WITHSCORES")
-            .arg("LIMIT")
-            .arg(0)
-            .arg(limit);
-        let answer = self
-            .router
-            .read(self.keys.bucket_slot(bucket), &cmd)
-            .await?;
-        let mut words = array(answer)?.into_iter();
-        let mut due = Vec::new();
-        while let (Some(id), Some(Value::BulkString(score))) = (words.next(), words.next()) {
-            let score = std::str::from_utf8(&score)
-                .ok()
-                .and_then(|s| s.parse::<f64>().ok());
-            let deadline = Timestamp::from_millis(score.unwrap_or(0.0) as i64);
-            due.push((session(id)?, deadline));
-        }
-        Ok(due)
-    }
 }
 
-/// Ids that may lie in a scope, ascending.
-struct Candidates {
-    ready: std::vec::IntoIter<SessionId>,
-    after: Option<SessionId>,
-    /// The bucket to read next, and how many together: more while they are empty.
-    bucket: u16,
-    buckets: u16,
-    stride: usize,
+/// What became of a session that a revocation looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It was live, and has ended.
+    EndedLive,
+    /// It is not there any more, and was not live.
+    Gone,
+    /// It is another's, or was admitted since.
+    Stays,
 }
 
-impl Candidates {
-    fn these(ids: impl Iterator<Item = SessionId>, after: Option<SessionId>) -> Self {
-        let mut ids: Vec<_> = ids
-            .filter(|id| after.is_none_or(|after| *id > after))
-            .collect();
-        ids.sort_unstable();
-        Self {
-            ready: ids.into_iter(),
-            after,
-            bucket: 0,
-            buckets: 0,
-            stride: 1,
-        }
-    }
-
-    fn of_buckets(inner: &Inner, after: Option<SessionId>) -> Self {
-        Self {
-            ready: Vec::new().into_iter(),
-            after,
-            bucket: after.map_or(0, |id| inner.keys.bucket(id)),
-            buckets: inner.keys.buckets(),
-            stride: 1,
-        }
-    }
-
-    /// At most `count` of them; none where no more are left.
-    async fn next(&mut self, inner: &Inner, count: usize) -> Result<Vec<SessionId>, StoreError> {
-        while self.ready.len() == 0 && self.bucket < self.buckets {
-            let end = usize::from(self.bucket) + self.stride;
-            let end = u16::try_from(end).unwrap_or(self.buckets).min(self.buckets);
-            let reading = (self.bucket..end).map(|bucket| inner.bucket_ids(bucket));
-            let mut ids = try_join_all(reading).await?.concat();
-            ids.retain(|id| self.after.is_none_or(|after| *id > after));
-            self.bucket = end;
-            self.stride = if ids.is_empty() {
-                (self.stride * 4).min(AT_ONCE)
-            } else {
-                1
-            };
-            self.ready = ids.into_iter();
-        }
-        Ok(self.ready.by_ref().take(count).collect())
-    }
+fn were_live(outcomes: &[(SessionId, Outcome)]) -> impl Iterator<Item = SessionId> {
+    let live = outcomes
+        .iter()
+        .filter(|(_, outcome)| *outcome == Outcome::EndedLive);
+    live.map(|(id, _)| *id)
 }

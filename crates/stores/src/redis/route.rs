@@ -10,7 +10,7 @@ use ::redis::{Cmd, ErrorKind as Cause, Pipeline, RedisError, RedisResult, Server
 use cloakroom_core::store::StoreError;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
-use tokio::time::{Duration, sleep, timeout};
+use tokio::time::{Duration, sleep};
 
 use super::error::{not_done, of, unavailable};
 use super::keys::SLOTS;
@@ -122,11 +122,12 @@ impl Router {
         }
         let new = Map { slots, links };
         let mut map = self.map.write();
-        let changed = !map.links.is_empty()
-            && (0..SLOTS).any(|slot| {
-                let server = |map: &Map| map.link(slot).map(|link| link.to.clone());
-                server(&map) != server(&new)
-            });
+        let server = |map: &Map, slot| map.link(slot).map(|link| link.to.clone());
+        let same = |slot| match (map.link(slot), new.link(slot)) {
+            (Some(old), Some(new)) => old.to == new.to,
+            _ => server(&map, slot) == server(&new, slot),
+        };
+        let changed = !map.links.is_empty() && !(0..SLOTS).all(same);
         let keep: Vec<Endpoint> = new.links.iter().map(|link| link.to.clone()).collect();
         self.known.lock().retain(|to, _| keep.contains(to));
         *map = Arc::new(new);
@@ -289,74 +290,10 @@ impl Router {
             tracing::warn!(server = %to, reached, wanted, "a security write reached too few replicas in time");
         }
     }
-
-    /// Who serves what, as any member of the Cluster says.
-    pub(super) async fn ask_cluster(
-        &self,
-        seeds: &[Endpoint],
-    ) -> Result<Vec<(u16, u16, Endpoint)>, StoreError> {
-        let map = self.map();
-        let links = map.links.iter().filter(|link| !link.is_away());
-        let members = links
-            .map(|link| link.to.clone())
-            .chain(seeds.iter().cloned());
-        let mut last = unavailable("no member of the Redis Cluster answers");
-        let mut slots = ::redis::cmd("CLUSTER");
-        slots.arg("SLOTS");
-        for member in members {
-            let asking = async {
-                let mut connection = self.dial.connect(&member).await?;
-                value(connection.send_packed_command(&slots).await?)
-            };
-            match timeout(Duration::from_secs(1), asking).await {
-                Ok(Ok(answer)) => {
-                    let ranges = ranges(&answer, &member);
-                    if !ranges.is_empty() {
-                        return Ok(ranges);
-                    }
-                }
-                Ok(Err(error)) => last = of(error),
-                Err(_) => {}
-            }
-        }
-        Err(last)
-    }
-
-    /// The primary, as any sentinel says.
-    pub(super) async fn ask_sentinels(
-        &self,
-        sentinels: &[Endpoint],
-        master: &str,
-    ) -> Result<Endpoint, StoreError> {
-        let mut last = unavailable("no sentinel knows the primary");
-        let mut cmd = ::redis::cmd("SENTINEL");
-        cmd.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
-        for sentinel in sentinels {
-            let asking = async {
-                let mut connection = self.to_sentinels.connect(sentinel).await?;
-                value(connection.send_packed_command(&cmd).await?)
-            };
-            match timeout(Duration::from_secs(1), asking).await {
-                Ok(Ok(Value::Array(words))) => {
-                    if let [Value::BulkString(host), Value::BulkString(port)] = &words[..] {
-                        let port = std::str::from_utf8(port).ok().and_then(|p| p.parse().ok());
-                        if let (Ok(host), Some(port)) = (std::str::from_utf8(host), port) {
-                            let host = host.into();
-                            return Ok(Endpoint { host, port });
-                        }
-                    }
-                }
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => last = of(error),
-                Err(_) => {}
-            }
-        }
-        Err(last)
-    }
 }
 
 /// An error that stands in an answer is one.
-fn value(value: Value) -> RedisResult<Value> {
+pub(super) fn value(value: Value) -> RedisResult<Value> {
     match value {
         Value::ServerError(error) => Err(error.into()),
         value => Ok(value),
@@ -385,28 +322,4 @@ fn redirected(error: &RedisError, from: &Endpoint) -> Option<Endpoint> {
         host,
         port: port.parse().ok()?,
     })
-}
-
-/// Reads the answer to `CLUSTER SLOTS`.
-fn ranges(answer: &Value, asked: &Endpoint) -> Vec<(u16, u16, Endpoint)> {
-    let Value::Array(rows) = answer else {
-        return Vec::new();
-    };
-    let read = |row: &Value| {
-        let Value::Array(row) = row else { return None };
-        let [Value::Int(from), Value::Int(to), Value::Array(primary), ..] = &row[..] else {
-            return None;
-        };
-        let [host, Value::Int(port), ..] = &primary[..] else {
-            return None;
-        };
-        let host = match host {
-            Value::BulkString(host) if !host.is_empty() => std::str::from_utf8(host).ok()?.into(),
-            _ => asked.host.clone(),
-        };
-        let port = u16::try_from(*port).ok()?;
-        let server = Endpoint { host, port };
-        Some((u16::try_from(*from).ok()?, u16::try_from(*to).ok()?, server))
-    };
-    rows.iter().filter_map(read).collect()
 }

@@ -1,18 +1,16 @@
 //! Beginning, changing, touching and ending a session.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::redis::Value;
-use cloakroom_core::record::Epoch;
-use cloakroom_core::store::{
-    Created, Deleted, ErrorKind, Expect, Refusal, StoreError, Touched, Updated,
-};
+use cloakroom_core::store::{Created, Deleted, Expect, Refusal, StoreError, Touched, Updated};
 use cloakroom_core::{Activity, Change, Record, SessionId, SubjectLimit};
 use futures_util::future::join;
 
 use super::admission::Place;
-use super::error::{damaged, unavailable};
-use super::inner::{Found, Inner, bytes};
+use super::error::{damaged, denied, unavailable};
+use super::inner::{Inner, bytes};
 use super::keys::{Key, Owner};
 use super::reassert::Said;
 use super::route::Care;
@@ -23,6 +21,9 @@ use super::script::{CREATE, TOUCH, UPDATE};
 const TRIES: usize = 128;
 /// Bytes that a row may have: what one command carries in good time.
 const ROW_MAX: usize = 8 * 1024 * 1024;
+
+/// Not-befores are kept for a day longer.
+const CAP_MAX: Duration = Duration::from_secs(399 * 24 * 60 * 60);
 
 /// How one try of an update went.
 enum Tried {
@@ -40,7 +41,7 @@ impl Inner {
         limit: SubjectLimit,
     ) -> Result<Created, StoreError> {
         let row = Row::seal(Arc::new(record), self.token());
-        check_size(&row)?;
+        self.check(&row)?;
         let record = &row.record;
         let place = if record.security.subject.is_some() {
             match self.admit(record, row.token, limit).await? {
@@ -139,7 +140,7 @@ impl Inner {
         limit: SubjectLimit,
     ) -> Result<Tried, StoreError> {
         let next = Row::seal(Arc::new(base.record.apply(change)), self.token());
-        check_size(&next)?;
+        self.check(&next)?;
         let (old, new) = (Owner::of(&base.record), Owner::of(&next.record));
         let moves = new.subject.is_some() && new != old;
         let mut place = None;
@@ -299,14 +300,14 @@ impl Inner {
         activity: Activity,
     ) -> Result<Touched, StoreError> {
         // Whoever touches has loaded it; where he has not, the record must be whole before its times are written.
-        let owner = match self.recent.get(id) {
-            Some(row) => Owner::of(&row.record),
+        let known = match self.recent.get(id) {
+            Some(row) => row,
             None => match self.find(id).await? {
-                Some(Found { row, .. }) => Owner::of(&row.record),
+                Some(found) => found.row,
                 None => return Ok(Touched::Gone),
             },
         };
-        let covering = self.covering(id, &owner);
+        let covering = self.covering(id, &Owner::of(&known.record));
         let mut keys = vec![self.keys.record(id)];
         keys.extend(covering.here);
         let (idle, seen) = activity_bytes(id, activity);
@@ -318,15 +319,10 @@ impl Inner {
             self.recent.forget(id);
             return Ok(Touched::Gone);
         }
-        let not_before = not_before?;
-        if not_before > Epoch::ZERO {
-            let late = |found: &Found| found.row.record.security.admitted < not_before;
-            // Whose it was a moment ago may be wrong; the record decides.
-            if self
-                .find(id)
-                .await?
-                .is_none_or(|found| !found.is_live() && late(&found))
-            {
+        if known.record.security.admitted < not_before? {
+            // So it was when we knew it; the record decides.
+            let found = self.find(id).await?;
+            if found.is_none_or(|found| !found.is_live()) {
                 return Ok(Touched::Gone);
             }
         }
@@ -345,14 +341,18 @@ impl Inner {
         }
         Ok(Deleted::Done(row.record))
     }
-}
 
-fn check_size(row: &Row) -> Result<(), StoreError> {
-    if row.bytes.len() > ROW_MAX {
-        return Err(StoreError::new(
-            ErrorKind::Denied,
-            "a session is larger than 8 MiB",
-        ));
+    /// Limits, before the write.
+    fn check(&self, row: &Row) -> Result<(), StoreError> {
+        if row.bytes.len() > ROW_MAX {
+            return Err(denied("a session is larger than 8 MiB"));
+        }
+        let now = self.now_at(self.slot(row.record.id))?;
+        if row.record.security.hard_cap > now.plus(CAP_MAX) {
+            return Err(denied(
+                "a hard cap lies further ahead than not-befores are kept",
+            ));
+        }
+        Ok(())
     }
-    Ok(())
 }

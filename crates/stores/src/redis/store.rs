@@ -1,5 +1,6 @@
 //! The contract, verb by verb.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,20 +14,25 @@ use cloakroom_core::{Activity, Change, Record, SessionId, SubjectLimit, Timestam
 
 use super::RedisStore;
 use super::error::unavailable;
+use super::inner::Shared;
 
 /// Steps that follow on one another in the longest verb, each with the deadline of its own.
 const STEPS: u32 = 8;
 
 impl RedisStore {
-    /// A verb of several steps has an end too.
-    async fn bounded<T>(
-        &self,
-        work: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
+    /// Carries a verb of several steps out to its end, also where the caller goes away: half a login would leave sessions
+    /// that were to end for it.
+    async fn to_the_end<T, W>(&self, work: impl FnOnce(Shared) -> W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let task = tokio::spawn(work(Arc::clone(&self.inner)));
         let whole: Duration = self.inner.options.deadline * STEPS;
-        tokio::time::timeout(whole, work)
-            .await
-            .unwrap_or_else(|_| Err(unavailable("Redis does not answer in time")))
+        match tokio::time::timeout(whole, task).await {
+            Ok(done) => done.unwrap_or_else(|_| Err(unavailable("a store task has stopped"))),
+            Err(_) => Err(unavailable("Redis does not answer in time")),
+        }
     }
 }
 
@@ -48,7 +54,8 @@ impl Store for RedisStore {
         limit: SubjectLimit,
         _now: Timestamp,
     ) -> Result<Created, StoreError> {
-        self.bounded(self.inner.create(record, limit)).await
+        self.to_the_end(async move |inner| inner.create(record, limit).await)
+            .await
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
@@ -64,7 +71,10 @@ impl Store for RedisStore {
         limit: SubjectLimit,
         _now: Timestamp,
     ) -> Result<Updated, StoreError> {
-        self.bounded(self.inner.update(id, expect, &change, limit))
+        if change.security.is_none() {
+            return self.inner.update(id, expect, &change, limit).await;
+        }
+        self.to_the_end(async move |inner| inner.update(id, expect, &change, limit).await)
             .await
     }
 
@@ -78,7 +88,8 @@ impl Store for RedisStore {
     }
 
     async fn delete(&self, id: SessionId) -> Result<Deleted, StoreError> {
-        self.inner.delete(id).await
+        self.to_the_end(async move |inner| inner.delete(id).await)
+            .await
     }
 
     async fn sweep(&self, _now: Timestamp, limit: usize) -> Result<Swept, StoreError> {
@@ -112,7 +123,11 @@ impl SubjectIndex for RedisStore {
         except: Option<SessionId>,
         _now: Timestamp,
     ) -> Result<Revoked, StoreError> {
-        self.inner.revoke_all(&scope, except).await
+        // It may have many sessions to end, so it has no end of its own; each step has.
+        let inner = Arc::clone(&self.inner);
+        let task = tokio::spawn(async move { inner.revoke_all(&scope, except).await });
+        task.await
+            .unwrap_or_else(|_| Err(unavailable("a store task has stopped")))
     }
 }
 

@@ -230,6 +230,17 @@ async fn nodes_that_divide_otherwise_are_refused() {
 }
 
 #[tokio::test]
+async fn a_session_that_outlives_a_not_before_is_refused() {
+    let redis = Redis::single::<&str>([]);
+    let store = connect(&redis).await;
+    let mut record = Sample::new(now()).record();
+    record.security.hard_cap = now().plus(Duration::from_secs(400 * 24 * 60 * 60));
+    let answer = store.create(record.clone(), NONE, now()).await;
+    assert_eq!(kind(answer), Some(ErrorKind::Denied));
+    assert!(store.load(record.id).await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn durability_is_what_the_server_says() {
     use cloakroom_core::store::Profile;
     let durable = async |config: &[&str], rest: &str| {

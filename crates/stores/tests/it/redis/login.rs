@@ -1,10 +1,11 @@
 //! Passwords, users with few rights, TLS.
 
 use std::path::Path;
+use std::sync::atomic::AtomicI64;
 
 use cloakroom_conformance::samples::Sample;
 use cloakroom_core::store::{Created, ErrorKind, Store as _, SubjectIndex as _};
-use cloakroom_core::{StoreError, SubjectLimit, Timestamp};
+use cloakroom_core::{StoreError, SubjectLimit};
 use cloakroom_stores::RedisStore;
 use cloakroom_stores::redis::Options;
 use cloakroom_test_servers::free_port;
@@ -17,7 +18,7 @@ async fn connect(url: &str) -> Result<RedisStore, StoreError> {
 
 /// A session is kept, listed, found and ended.
 async fn works(store: &RedisStore) {
-    let now = Timestamp::from_secs(4_000_000_000);
+    let now = super::single::now(&AtomicI64::new(0));
     let epoch = store.epoch().await.unwrap();
     let record = Sample::new(now).of("ann", epoch).record();
     let created = store
