@@ -53,11 +53,9 @@ fn record(subject: Option<usize>) -> Record {
 }
 
 /// How often `one` was done in a second, by all tasks together.
-async fn rate<F: Future<Output = ()> + Send>(
-    one: impl Fn(usize) -> F + Send + Sync + 'static,
-) -> f64
+async fn rate<F>(one: impl Fn(usize) -> F + Send + Sync + 'static) -> f64
 where
-    F: 'static,
+    F: Future<Output = ()> + Send + 'static,
 {
     let (one, count) = (Arc::new(one), Arc::new(AtomicU64::new(0)));
     let start = Instant::now();

@@ -131,7 +131,7 @@ async fn one(store: &RedisStore, log: &Log, number: usize, turn: usize, now: Tim
     let Ok(epoch) = epoch else { return };
     let subject = format!("w{number}");
     let sample = Sample::new(now);
-    let record = if turn % 2 == 0 {
+    let record = if turn.is_multiple_of(2) {
         sample.of(&subject, epoch).record()
     } else {
         sample.record()
@@ -145,7 +145,7 @@ async fn one(store: &RedisStore, log: &Log, number: usize, turn: usize, now: Tim
         id: record.id,
         version: 1,
         security: 1,
-        has_subject: turn % 2 == 0,
+        has_subject: turn.is_multiple_of(2),
         ended: false,
         unsure: false,
     };
@@ -185,7 +185,7 @@ async fn work(
         told.security = record.security.version;
         told.has_subject = true;
     }
-    if turn % 3 == 0 {
+    if turn.is_multiple_of(3) {
         let answer = store.delete(record.id).await;
         log.note(&answer);
         match answer {
