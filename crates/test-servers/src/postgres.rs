@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -23,8 +24,18 @@ server=$!
 read -r word
 kill -QUIT $server
 wait $server
-[ "$word" = stop ] || rm -rf "$folder"
+[ "$word" = stop ] && exit
+# With what a test has mounted in it.
+for inside in "$folder"/*/; do mountpoint -q "$inside" && umount -l "$inside"; done
+rm -rf "$folder"
 "#;
+
+/// Everybody on this machine may come in without a password, but for the role `guarded`, if a test makes it.
+const ACCESS: &str = "\
+local all all trust
+host all guarded all scram-sha-256
+host all all 127.0.0.1/32 trust
+";
 
 /// A running server. Its superuser is `postgres`, who needs no password from this machine.
 #[derive(Debug)]
@@ -66,6 +77,7 @@ impl Postgres {
             "initdb: {}",
             String::from_utf8_lossy(&made.stderr)
         );
+        std::fs::write(data.join("pg_hba.conf"), ACCESS).expect("pg_hba.conf");
         let server = Self {
             folder,
             port: free_port(),
@@ -151,7 +163,9 @@ impl Postgres {
         let deadline = Instant::now() + READY;
         let ready = || {
             let mut asked = Command::new(program("pg_isready"));
-            asked.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
+            // By its socket, which no other server has.
+            asked.arg("-q").arg("-h").arg(self.folder());
+            asked.args(["-p", &self.port.to_string()]);
             asked.status().is_ok_and(|status| status.success())
         };
         while !ready() {
@@ -219,7 +233,10 @@ fn give_away(folder: &Path) {
 /// A port that nobody listens on, below those that outgoing connections take: one of them could else have it when the
 /// server comes back.
 fn free_port() -> u16 {
-    let seed = std::process::id().wrapping_mul(37);
+    // Apart from those of other processes, and never twice in this one: a server takes a while to listen.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let seed = std::process::id().wrapping_mul(97);
+    let seed = seed.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed) * 7);
     (0..12_000)
         .map(|step| 18_000 + u16::try_from((seed.wrapping_add(step)) % 12_000).unwrap_or(0))
         .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())

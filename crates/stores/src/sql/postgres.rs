@@ -74,10 +74,12 @@ impl PostgresStore {
     pub async fn connect(options: Options) -> Result<Self, StoreError> {
         schema::migrate(&options).await?;
         let recent = Arc::new(Recent::new());
+        let back = Arc::default();
+        let lane = |purpose, count| Lane::new(&options, purpose, count, &back);
         let shared = Arc::new(Shared {
-            reads: Lane::new(&options, Purpose::Reads, options.read_connections),
-            writes: Lane::new(&options, Purpose::Writes, options.write_connections),
-            chores: Lane::new(&options, Purpose::Chores, CHORES),
+            reads: lane(Purpose::Reads, options.read_connections),
+            writes: lane(Purpose::Writes, options.write_connections),
+            chores: lane(Purpose::Chores, CHORES),
             turns: Turns::new(),
             touches: Touches::default(),
             touched: Notify::new(),

@@ -32,6 +32,8 @@ pub(super) struct Lane {
     places: Vec<Place>,
     next: AtomicUsize,
     up: watch::Sender<usize>,
+    /// The server is back: no keeper of any lane has to wait out its pause.
+    back: Arc<Notify>,
     /// Why there was no connection last.
     trouble: Mutex<Option<StoreError>>,
 }
@@ -43,13 +45,19 @@ struct Place {
 }
 
 impl Lane {
-    pub(super) fn new(options: &Options, purpose: Purpose, count: usize) -> Arc<Self> {
+    pub(super) fn new(
+        options: &Options,
+        purpose: Purpose,
+        count: usize,
+        back: &Arc<Notify>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             purpose,
             options: options.clone(),
             places: (0..count).map(|_| Place::default()).collect(),
             next: AtomicUsize::new(0),
             up: watch::Sender::new(0),
+            back: Arc::clone(back),
             trouble: Mutex::new(None),
         })
     }
@@ -180,6 +188,9 @@ impl Lane {
         loop {
             match Link::connect(&self.options, self.purpose, None).await {
                 Ok((link, carrier)) => {
+                    if pause > PAUSE {
+                        self.back.notify_waiters();
+                    }
                     pause = PAUSE;
                     self.trouble.lock().take();
                     self.serve(place, Arc::new(link), carrier).await;
@@ -191,7 +202,10 @@ impl Lane {
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
             }
-            tokio::time::sleep(somewhere_in(pause)).await;
+            tokio::select! {
+                () = tokio::time::sleep(somewhere_in(pause)) => {}
+                () = self.back.notified() => tokio::time::sleep(somewhere_in(PAUSE)).await,
+            }
         }
     }
 

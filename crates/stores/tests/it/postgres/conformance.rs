@@ -1,6 +1,6 @@
 //! The suite that every store passes, on a server far from UTC, with a second handle as another node would have it.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,42 +11,20 @@ use cloakroom_stores::sql::postgres::{Options, PostgresStore};
 use cloakroom_test_servers::Proxy;
 use cloakroom_test_servers::postgres::Postgres;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
-use tokio_postgres::NoTls;
+
+use super::kit::{administer, new_schema, url};
 
 /// Whoever uses the server holds it for reading; whoever restarts it, for writing.
-static IN_USE: LazyLock<Arc<RwLock<()>>> = LazyLock::new(Arc::default);
+pub(crate) static IN_USE: LazyLock<Arc<RwLock<()>>> = LazyLock::new(Arc::default);
 
 /// A schema of its own on the shared server.
 pub(crate) struct OnServer {
-    pub(crate) schema: String,
+    schema: String,
     proxy: Proxy,
     store: Option<Arc<PostgresStore>>,
     second: OnceLock<Arc<PostgresStore>>,
     offset: Arc<AtomicI64>,
     using: Option<OwnedRwLockReadGuard<()>>,
-}
-
-/// A name that no other test of this process has.
-pub(crate) fn new_schema() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-/// The URL of `schema` on a server, or on what stands before it.
-pub(crate) fn url(address: std::net::SocketAddr, schema: &str) -> String {
-    format!(
-        "postgres://postgres@{address}/postgres?schema={schema}&read_connections=2&write_connections=3"
-    )
-}
-
-/// Runs statements as the server's superuser.
-pub(crate) async fn administer(server: &Postgres, sql: &str) {
-    let config = format!("postgres://postgres@{}/postgres", server.address());
-    let (client, connection) = tokio_postgres::connect(&config, NoTls).await.unwrap();
-    let carried = tokio::spawn(connection);
-    client.batch_execute(sql).await.unwrap();
-    drop(client);
-    carried.await.unwrap().unwrap();
 }
 
 impl OnServer {

@@ -1,3 +1,8 @@
 //! PostgreSQL: a real server, started by the tests.
 
 pub(crate) mod conformance;
+mod faults;
+mod kit;
+mod nodes;
+mod setup;
+mod tls;
