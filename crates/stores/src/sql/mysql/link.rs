@@ -131,6 +131,15 @@ impl Shared {
                 lease = self.lease(lease.turn).await?;
                 done = run(&mut lease.conn, sql, &values).await;
             }
+            for tries in 1..TRIES {
+                // Rolled back whole for another one, so that it may be done again.
+                match &done {
+                    Err(error) if remedy(error) == Remedy::Again => {}
+                    _ => break,
+                }
+                tokio::time::sleep(Duration::from_millis(u64::from(tries))).await;
+                done = run(&mut lease.conn, sql, &values).await;
+            }
             match done {
                 Err(error) if remedy(&error) == Remedy::Reconnect => Err(self.lost(error, what)),
                 done => {

@@ -221,9 +221,12 @@ impl Tx for Rows {
     }
 
     async fn remove(&mut self, ids: &[SessionId]) -> Result<(), StoreError> {
-        let (places, values) = list(ids.iter().map(|id| bytes(id.as_bytes())));
-        let sql = format!("DELETE FROM cloakroom_sessions WHERE id IN {places}");
-        self.run(&sql, values).await.map(drop)
+        // One by one: for a list the server may choose to scan a small table, and lock all of it.
+        for id in ids {
+            let sql = "DELETE FROM cloakroom_sessions WHERE id = ?";
+            self.run(sql, vec![bytes(id.as_bytes())]).await?;
+        }
+        Ok(())
     }
 
     async fn not_befores(&mut self, keys: &[Vec<u8>]) -> Result<Vec<Pair>, StoreError> {
@@ -365,17 +368,39 @@ impl Tx for Rows {
         now: Timestamp,
         most: usize,
     ) -> Result<usize, StoreError> {
-        let sql = match what {
-            Expiring::Replays => "DELETE FROM cloakroom_replay WHERE due <= ? ORDER BY due LIMIT ?",
-            Expiring::Entries => {
-                "DELETE FROM cloakroom_registry WHERE due <= ? ORDER BY due LIMIT ?"
-            }
-            Expiring::Subjects => {
-                "DELETE FROM cloakroom_subjects WHERE due <= ? ORDER BY due LIMIT ?"
-            }
+        // Found without a lock and removed by key, since other statements lock the key before its place among the due.
+        let (due, remove) = match what {
+            Expiring::Replays => (
+                "SELECT name FROM cloakroom_replay WHERE due <= ? ORDER BY due LIMIT ?",
+                "DELETE FROM cloakroom_replay WHERE name = ? AND due <= ?",
+            ),
+            Expiring::Subjects => (
+                "SELECT scope FROM cloakroom_subjects WHERE due <= ? ORDER BY due LIMIT ?",
+                "DELETE FROM cloakroom_subjects WHERE scope = ? AND due <= ?",
+            ),
+            Expiring::Entries => (
+                "SELECT kind, name FROM cloakroom_registry WHERE due <= ? ORDER BY due LIMIT ?",
+                "DELETE FROM cloakroom_registry WHERE kind = ? AND name = ? AND due <= ?",
+            ),
         };
-        self.run(sql, vec![now.as_millis().into(), limit(most)])
-            .await
+        let rows = self
+            .all(due, vec![now.as_millis().into(), limit(most)])
+            .await?;
+        let mut keys: Vec<Vec<Vec<u8>>> = Vec::with_capacity(rows.len());
+        for mut row in rows {
+            keys.push(
+                (0..row.len())
+                    .map(|i| take(&mut row, i))
+                    .collect::<Result<_, _>>()?,
+            );
+        }
+        keys.sort_unstable();
+        for key in &keys {
+            let mut values: Vec<Value> = key.iter().map(|part| bytes(part)).collect();
+            values.push(now.as_millis().into());
+            self.run(remove, values).await?;
+        }
+        Ok(keys.len())
     }
 
     async fn write_touch(&mut self, id: SessionId, touch: Touch) -> Result<(), StoreError> {

@@ -125,7 +125,13 @@ impl Store for MysqlStore {
 
     async fn sweep(&self, _now: Timestamp, limit: usize) -> Result<Swept, StoreError> {
         let limit = limit.min(sweep::AT_ONCE);
-        transact!(self.shared, |rows| sweep::sweep(rows, limit))
+        let mut swept = transact!(self.shared, |rows| sweep::sweep(rows, limit))?;
+        match transact!(self.shared, |rows| sweep::tidy(rows, limit)) {
+            Ok(more) => swept.more |= more,
+            // What was swept has to be told; the next one tidies.
+            Err(error) => tracing::warn!(%error, "a sweep was cut short"),
+        }
+        Ok(swept)
     }
 
     async fn flush(&self) -> Result<(), StoreError> {

@@ -135,8 +135,12 @@ impl Store for SqliteStore {
 
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept, StoreError> {
         let limit = limit.min(sweep::AT_ONCE);
-        self.write(now, move |rows| at_once(sweep::sweep(rows, limit)))
-            .await
+        self.write(now, move |rows| {
+            let mut swept = at_once(sweep::sweep(rows, limit))?;
+            swept.more |= at_once(sweep::tidy(rows, limit))?;
+            Ok(swept)
+        })
+        .await
     }
 
     async fn flush(&self) -> Result<(), StoreError> {

@@ -38,12 +38,19 @@ pub(in crate::sql) async fn sweep<T: Tx>(tx: &mut T, limit: usize) -> Result<Swe
         tx.remove(&ids).await?;
     }
     swept.removed = over.iter().map(|record| swept_session(record)).collect();
-    swept.more |= purge(tx, limit).await?;
-    for what in [Expiring::Replays, Expiring::Entries, Expiring::Subjects] {
-        swept.more |= tx.clear(what, now, limit).await? == limit;
-    }
-    swept.more |= clear_not_befores(tx, now, limit).await?;
     Ok(swept)
+}
+
+/// What a sweep does besides, in a transaction of its own, because it takes locks in its own order: removes what is past
+/// its time and what a revocation denies. Answers whether there is more of it.
+pub(in crate::sql) async fn tidy<T: Tx>(tx: &mut T, limit: usize) -> Result<bool, StoreError> {
+    let now = tx.now().await?;
+    let mut more = tx.clear(Expiring::Subjects, now, limit).await? == limit;
+    more |= purge(tx, limit).await?;
+    more |= tx.clear(Expiring::Replays, now, limit).await? == limit;
+    more |= tx.clear(Expiring::Entries, now, limit).await? == limit;
+    more |= clear_not_befores(tx, now, limit).await?;
+    Ok(more)
 }
 
 fn swept_session(record: &Record) -> SweptSession {

@@ -227,6 +227,6 @@ async fn soak_all_verbs_at_once_meet_no_deadlock() {
         deadlocks,
         0,
         "{}",
-        &log[marked..(marked + 4000).min(log.len())]
+        &log[marked..(marked + 400_000).min(log.len())]
     );
 }
