@@ -25,7 +25,7 @@ const COUNTED: &str = "CLOAKROOM_TEST_MYSQL_COUNTED";
 const WRITERS: usize = 64;
 
 fn rounds() -> usize {
-    soak(4, 1000)
+    soak(2, 1000)
 }
 
 async fn increment(store: &MysqlStore, id: SessionId) {
