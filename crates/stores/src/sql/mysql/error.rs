@@ -1,7 +1,7 @@
 //! How the database's failures become answers.
 
 use cloakroom_core::store::{ErrorKind, StoreError};
-use mysql_async::{DriverError, Error};
+use mysql_async::{DriverError, Error, IoError};
 
 use crate::seal::damaged;
 
@@ -52,6 +52,7 @@ fn kind(error: &Error) -> ErrorKind {
     let Error::Server(error) = error else {
         return match error {
             Error::Driver(DriverError::PacketTooLarge) => ErrorKind::Denied,
+            Error::Io(error) if is_unproven(error) => ErrorKind::Denied,
             _ => ErrorKind::Unavailable,
         };
     };
@@ -64,6 +65,17 @@ fn kind(error: &Error) -> ErrorKind {
         // A table, a file or an index is damaged.
         126 | 127 | 1033 | 1034 | 1035 | 1194 | 1195 | 1712 | 1877 => ErrorKind::Corrupt,
         _ => ErrorKind::Unavailable,
+    }
+}
+
+/// The server could not prove that it is the one that was meant.
+fn is_unproven(error: &IoError) -> bool {
+    match error {
+        IoError::Tls(_) => true,
+        IoError::Io(error) => error
+            .get_ref()
+            .and_then(|source| source.downcast_ref())
+            .is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_))),
     }
 }
 
