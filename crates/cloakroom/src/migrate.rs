@@ -8,10 +8,12 @@
 mod epochs;
 mod journal;
 mod judge;
+mod moving;
 mod registry;
 mod run;
 mod sessions;
 
+pub use moving::Moving;
 pub use run::{MigrateError, Progress, Report, Stage, copy};
 pub use sessions::Counts;
 

@@ -11,6 +11,8 @@ mod layer;
 #[cfg(feature = "embedded")]
 mod migrate;
 mod model;
+#[cfg(feature = "embedded")]
+mod moving;
 mod scenarios;
 mod session;
 mod support;
