@@ -81,6 +81,37 @@ impl Inner {
         Ok(answer)
     }
 
+    /// Keeps a new record in memory, where nothing else has to happen for it: done in one step, so it needs no task.
+    pub(super) async fn create_here(
+        &self,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Option<Created>, StoreError> {
+        let _one = self.locks.one().await;
+        let _lock = self.locks.write(record.id).await;
+        if self.load(record.id).await?.is_some() {
+            return Ok(Some(Created::Exists));
+        }
+        let kept = self.memory.create(record.clone(), SubjectLimit::NONE, now);
+        unless_full(kept.await)
+    }
+
+    /// Writes data to a session that is in memory and has room there.
+    pub(super) async fn update_here(
+        &self,
+        id: SessionId,
+        expect: Expect,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<Option<Updated>, StoreError> {
+        let _one = self.locks.one().await;
+        let _lock = self.locks.write(id).await;
+        let none = SubjectLimit::NONE;
+        let tried = self.memory.update(id, expect, change.clone(), none, now);
+        let answer = unless_full(tried.await)?;
+        Ok(answer.filter(|answer| !matches!(answer, Updated::Gone)))
+    }
+
     /// Ends sessions that had to go for another; the caller holds no session's lock.
     async fn end(&self, ids: &[SessionId]) -> Result<(), StoreError> {
         for id in ids {
@@ -189,6 +220,13 @@ impl Inner {
             self.move_up(id, now).await?;
         }
         Ok(answer)
+    }
+}
+
+fn unless_full<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match answer {
+        Err(error) if error.kind() == ErrorKind::Full => Ok(None),
+        other => other.map(Some),
     }
 }
 
