@@ -22,13 +22,13 @@ use super::{NOW, folder, open, open_with};
 const NONE: SubjectLimit = SubjectLimit::NONE;
 
 /// Stops at the first step that `at` names, until it is told to go on.
-struct Freezer {
-    hook: Hook,
-    frozen: Receiver<()>,
-    thaw: Sender<()>,
+pub(super) struct Freezer {
+    pub(super) hook: Hook,
+    pub(super) frozen: Receiver<()>,
+    pub(super) thaw: Sender<()>,
 }
 
-fn freezer(at: impl Fn(&Step<'_>) -> bool + Send + Sync + 'static) -> Freezer {
+pub(super) fn freezer(at: impl Fn(&Step<'_>) -> bool + Send + Sync + 'static) -> Freezer {
     let (told, frozen) = channel();
     let (thaw, thawed) = channel();
     let once = Mutex::new(Some((told, thawed)));
@@ -45,16 +45,16 @@ fn freezer(at: impl Fn(&Step<'_>) -> bool + Send + Sync + 'static) -> Freezer {
     Freezer { hook, frozen, thaw }
 }
 
-struct Scene {
-    frozen: Arc<FilesStore>,
-    free: FilesStore,
+pub(super) struct Scene {
+    pub(super) frozen: Arc<FilesStore>,
+    pub(super) free: FilesStore,
     freezer: Freezer,
-    record: Record,
-    _folder: TempDir,
+    pub(super) record: Record,
+    pub(super) folder: TempDir,
 }
 
 /// A session of version 3 that one handle has seen, and that is about to freeze at a step under `front`.
-async fn scene_of(front: &'static str) -> Scene {
+pub(super) async fn scene_of(front: &'static str) -> Scene {
     let folder = folder();
     let free = open(folder.path()).await;
     let record = Sample::new(NOW).of("ann", Epoch::ZERO).record();
@@ -71,11 +71,16 @@ async fn scene_of(front: &'static str) -> Scene {
         free,
         freezer,
         record,
-        _folder: folder,
+        folder,
     }
 }
 
-async fn set(store: &FilesStore, record: &Record, expect: Expect, value: u64) -> Updated {
+pub(super) async fn set(
+    store: &FilesStore,
+    record: &Record,
+    expect: Expect,
+    value: u64,
+) -> Updated {
     let change = samples::set("count", value);
     store
         .update(record.id, expect, change, NONE, NOW)
@@ -85,7 +90,7 @@ async fn set(store: &FilesStore, record: &Record, expect: Expect, value: u64) ->
 
 impl Scene {
     /// Runs `work` on the handle that freezes, `meanwhile` while it is frozen; the answer of `work`.
-    async fn play<T: Send + 'static>(
+    pub(super) async fn play<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
         meanwhile: impl Future<Output = ()>,

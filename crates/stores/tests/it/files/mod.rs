@@ -9,6 +9,7 @@ mod hang;
 pub(crate) mod hostile;
 mod order;
 mod processes;
+mod races;
 mod steps;
 
 use std::path::Path;
