@@ -78,6 +78,7 @@ impl Io {
     /// The state of the object at `path`.
     pub(super) fn look(&self, path: &str) -> Result<Look, StoreError> {
         const WHAT: &str = "reading the state of a folder";
+        let mut last = Vec::new();
         for attempt in 0..LOOKS {
             let names = match self.names(path) {
                 Ok(names) => names,
@@ -88,7 +89,7 @@ impl Io {
             let mut markers = names.iter().filter(is_marker);
             // A listing may miss a name that is being moved, or show it twice.
             if let (Some(name), None) = (markers.next(), markers.next()) {
-                let marker = Marker::parse(path, name).ok_or_else(|| corrupt(WHAT))?;
+                let marker = Marker::parse(path, name).ok_or_else(|| odd(path, &names))?;
                 let contents = names.iter().filter_map(|name| name.strip_prefix("d."));
                 let nonces = contents.filter_map(|name| u64::from_str_radix(name, 16).ok());
                 let others = nonces.filter(|nonce| *nonce != marker.nonce).collect();
@@ -99,8 +100,9 @@ impl Io {
                 return Ok(Look::Absent);
             }
             sleep(Duration::from_millis(1 << attempt));
+            last = names;
         }
-        Err(corrupt(WHAT))
+        Err(odd(path, &last))
     }
 
     /// The live object at `path`.
@@ -175,7 +177,7 @@ impl Io {
         Ok(Prepared { temp, marker })
     }
 
-    /// Moves a prepared object to its place; false where something is there. The prepared one is then gone.
+    /// Moves a prepared object to its place; false where something is there.
     pub(super) fn place(&self, path: &str, new: &Prepared) -> Result<bool, StoreError> {
         match self.try_place(path, new)? {
             Was::Current => Ok(true),
@@ -192,29 +194,31 @@ impl Io {
                 self.sync(parent_or_root(path)).during(WHAT)?;
                 return Ok(Was::Current);
             };
-            // In this order: what is seen while ours still waits is not ours.
-            let looked = self.look(path)?;
-            match self.names(&new.temp) {
-                // Moved all the same: a file server that is asked twice says no to what it has done.
-                Err(error) if absent(&error) => {
-                    let was = self.was_current(path, new.marker)?;
-                    if was == Was::Current {
+            if let Look::There { .. } = self.look(path)? {
+                match self.was_current(path, new.marker)? {
+                    // Moved all the same: a file server that is asked twice says no to what it has done.
+                    Was::Current => {
                         self.sync(parent_or_root(path)).during(WHAT)?;
+                        return Ok(Was::Current);
                     }
-                    return Ok(was);
+                    // Said only while ours still waits. It is left to the sweep: what a client believes to be there may
+                    // have been moved by another, and would be taken apart in its new place.
+                    _ if taken(&error) => return Ok(Was::Never),
+                    _ if !absent(&error) => return Err(error).during(WHAT),
+                    Was::Never => return Ok(Was::Never),
+                    Was::Unknown => continue,
                 }
-                names => drop(names.during(WHAT)?),
             }
             if !absent(&error) && !taken(&error) {
                 return Err(error).during(WHAT);
             }
-            if let Look::There { .. } = looked {
-                self.discard(&new.temp);
-                return Ok(Was::Never);
+            match self.names(&new.temp) {
+                Err(error) if absent(&error) => return Ok(Was::Unknown),
+                names => drop(names.during(WHAT)?),
             }
             self.make_folder(parent(path))?;
         }
-        Err(unavailable(WHAT))
+        Ok(Was::Unknown)
     }
 
     /// Makes a folder that may be there.
@@ -436,6 +440,11 @@ impl Io {
             _ => true,
         }
     }
+}
+
+/// A folder whose state cannot be read, for its operator: names carry no secret.
+fn odd(path: &str, names: &[String]) -> StoreError {
+    corrupt("reading the state of a folder").because(format!("{path} holds {names:?}"))
 }
 
 fn parent_or_root(path: &str) -> &str {

@@ -15,7 +15,7 @@ use super::sessions::{deadline, decode, ended, queued};
 /// Entries that one sweep looks at, so that it never holds up requests for long.
 const AT_ONCE: usize = 1024;
 /// What is being made is not touched for so long, in seconds of the file server.
-const MAKING: i64 = 60 * 60;
+const MAKING: i64 = 15 * 60;
 
 impl Files {
     pub(super) fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept, StoreError> {
