@@ -133,8 +133,11 @@ fn take_marker(bytes: &mut &[u8]) -> Option<Marker> {
     })
 }
 
-/// An intent that was carried out; the next one need not look.
-const DONE: i64 = 1;
+// The fields of a gate's marker: until when it stays, and whether its intent was carried out.
+const UNTIL: usize = 0;
+const DONE: usize = 1;
+/// A gate stays for one to two of these after the last login, in milliseconds: by the day, so that it is queued seldom.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 impl Files {
     /// Lets `record` in by `step`, if the limit of its subject allows it.
@@ -150,6 +153,11 @@ impl Files {
         };
         let (max, app) = (max as usize, record.security.app.as_ref());
         let path = gate(subject, app);
+        let until = now
+            .as_millis()
+            .div_euclid(DAY)
+            .saturating_add(2)
+            .saturating_mul(DAY);
         loop {
             let there = self.io.get_or_clear(&path)?;
             if let Some(object) = &there {
@@ -172,8 +180,14 @@ impl Files {
                 ended: false,
                 version: there.as_ref().map_or(1, |there| there.marker.version + 1),
                 nonce: nonce(),
-                fields: [0; 4],
+                fields: [until, 0, 0, 0],
             };
+            if there
+                .as_ref()
+                .is_none_or(|there| there.marker.fields[UNTIL] < until)
+            {
+                self.queue(Timestamp::from_millis(until), &path)?;
+            }
             let body = intent.encode();
             let written = match &there {
                 Some(there) => self.io.replace(&path, there, next, &body)?,
@@ -201,20 +215,23 @@ impl Files {
         subject: &Subject,
         app: Option<&App>,
     ) -> Result<(), StoreError> {
-        let path = gate(subject, app);
+        self.finish_gate_at(&gate(subject, app))
+    }
+
+    pub(super) fn finish_gate_at(&self, path: &str) -> Result<(), StoreError> {
         // Most subjects have none, and most gates nothing to do: both are seen by one look.
-        match self.io.look(&path)? {
-            Look::There { marker, .. } if marker.fields[0] != DONE && !marker.ended => {}
+        match self.io.look(path)? {
+            Look::There { marker, .. } if marker.fields[DONE] == 0 && !marker.ended => {}
             _ => return Ok(()),
         }
-        match self.io.get(&path)? {
-            Some(object) => self.finish(&path, object.marker, &object.content.body),
+        match self.io.get(path)? {
+            Some(object) => self.finish(path, object.marker, &object.content.body),
             None => Ok(()),
         }
     }
 
     fn finish(&self, path: &str, marker: Marker, body: &[u8]) -> Result<(), StoreError> {
-        if marker.fields[0] == DONE {
+        if marker.fields[DONE] != 0 {
             return Ok(());
         }
         let intent = Intent::decode(body).ok_or_else(|| corrupt("reading a login under way"))?;
@@ -225,7 +242,7 @@ impl Files {
 
     fn mark_done(&self, path: &str, from: Marker) {
         let mut to = from;
-        to.fields[0] = DONE;
+        to.fields[DONE] = 1;
         if let Err(error) = self.io.shift(path, &from, &to) {
             tracing::debug!(%error, "a login is looked at once more");
         }

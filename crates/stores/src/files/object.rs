@@ -418,6 +418,10 @@ impl Io {
     pub(super) fn get_or_clear(&self, path: &str) -> Result<Option<Object>, StoreError> {
         match self.look_or_clear(path)? {
             Look::Absent => Ok(None),
+            Look::There { marker, .. } if marker.ended => {
+                self.remove(path);
+                Ok(None)
+            }
             Look::There { .. } => self.get(path),
         }
     }

@@ -147,7 +147,7 @@ impl Files {
         Ok(())
     }
 
-    /// A not-before, a replay key or a registry entry.
+    /// A gate, a not-before, a replay key or a registry entry.
     fn visit_object(&self, entry: &str, now: Timestamp) -> Result<(), StoreError> {
         let path = match self.io.read(entry) {
             Ok(path) => path,
@@ -168,6 +168,9 @@ impl Files {
                 // The first field of each is until when it counts.
                 if now.as_millis() < marker.fields[0] {
                     return Ok(());
+                }
+                if path.starts_with("g/") {
+                    self.finish_gate_at(path)?;
                 }
                 if path.starts_with("r/") {
                     self.raise_floor(marker.version)?;
@@ -209,7 +212,7 @@ impl Files {
 
 /// Whether a path from the queue is one of ours: it came from a file.
 fn may_clear(path: &str) -> bool {
-    let ours = ["n/", "p/", "r/"]
+    let ours = ["g/", "n/", "p/", "r/"]
         .iter()
         .any(|front| path.starts_with(front));
     ours && !path

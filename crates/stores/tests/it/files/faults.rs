@@ -167,6 +167,8 @@ struct Known {
     /// Whether it may be gone.
     may_be_gone: bool,
     ended: bool,
+    /// It was not found, so there is nothing more to try.
+    rests: bool,
 }
 
 /// S-12, S-15, I-02: each task has sessions of its own, one half through one client, one half through the other.
@@ -227,7 +229,7 @@ async fn live_and_let_die(
         let store = &stores[rng.random_range(0..2)];
         let live: Vec<_> = all
             .iter()
-            .filter(|(_, it)| !it.ended)
+            .filter(|(_, it)| !it.ended && !it.rests)
             .map(|(id, _)| *id)
             .collect();
         if live.len() < 3 {
@@ -247,7 +249,7 @@ async fn live_and_let_die(
                 Ok(Deleted::Done(_)) => known.ended = true,
                 Ok(Deleted::Absent) => {
                     // A client may not have seen yet what the other has made.
-                    known.may_be_gone = true;
+                    (known.may_be_gone, known.rests) = (true, true);
                 }
                 Err(_) => known.may_be_gone = true,
             }
@@ -261,7 +263,7 @@ async fn live_and_let_die(
                     assert!(!known.ended);
                     known.may = BTreeSet::from([Some(step)]);
                 }
-                Ok(Updated::Gone) => known.may_be_gone = true,
+                Ok(Updated::Gone) => (known.may_be_gone, known.rests) = (true, true),
                 Ok(other) => panic!("{other:?}"),
                 Err(_) => drop(known.may.insert(Some(step))),
             }

@@ -1,5 +1,6 @@
 //! The files store: the contract, faults of a shared file system, crashes at every step, processes that share a folder.
 
+mod clearing;
 mod conformance;
 mod damage;
 mod faults;

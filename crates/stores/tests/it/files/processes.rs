@@ -204,7 +204,7 @@ async fn soak_s_15_a_killed_process_loses_nothing() {
     assert_eq!(left, 0, "files of sessions left after the last sweep");
 }
 
-fn walk(folder: &Path) -> usize {
+pub(super) fn walk(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap());
