@@ -10,7 +10,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir};
@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use super::hook::{Hook, Moment, Step};
 
 /// How often a handle that the file server no longer knows is looked up again.
-const STALE_TRIES: u32 = 4;
+const STALE_TRIES: u32 = 6;
 const READ_MAX: u64 = 32 * 1024 * 1024;
 
 /// Steps that an operation has done.
@@ -91,6 +91,7 @@ impl Io {
             match act(root.as_fd()) {
                 Err(Errno::INTR) => {}
                 Err(Errno::STALE) if stale < STALE_TRIES => {
+                    std::thread::sleep(Duration::from_millis((1 << stale) - 1));
                     stale += 1;
                     self.reopen()?;
                 }
@@ -236,6 +237,11 @@ fn open_root(path: &std::path::Path) -> io::Result<OwnedFd> {
 /// Whether a step failed because what it names is not there.
 pub(super) fn absent(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
+}
+
+/// Whether what a step was given was removed while it looked.
+pub(super) fn stale(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::StaleNetworkFileHandle
 }
 
 /// Whether a step failed because its place is taken.

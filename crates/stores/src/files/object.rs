@@ -15,7 +15,7 @@ use cloakroom_core::store::{ErrorKind, StoreError};
 
 use super::error::{During as _, corrupt, unavailable};
 use super::format::{Content, Marker, content_name};
-use super::io::{Io, absent, taken};
+use super::io::{Io, absent, stale, taken};
 use super::paths::{WORK, parent};
 
 /// How often a folder is looked at again in which a marker was just being moved; together about 250 ms.
@@ -119,7 +119,10 @@ impl Io {
             if let Some(content) = self.content(path, marker.nonce)? {
                 // A change that is not yet tidied up may not be synced: what is shown must not go back.
                 if !others.is_empty() {
-                    self.sync(path).during(WHAT)?;
+                    match self.sync(path) {
+                        Err(error) if absent(&error) => continue,
+                        done => done.during(WHAT)?,
+                    }
                 }
                 return Ok(Some(Object {
                     marker,
@@ -148,7 +151,8 @@ impl Io {
                 let content = Content::unseal(path, nonce, &bytes);
                 content.map(Some).ok_or_else(|| corrupt(WHAT))
             }
-            Err(error) if absent(&error) => Ok(None),
+            // It is looked for again, so one that is really gone is noticed.
+            Err(error) if absent(&error) || stale(&error) => Ok(None),
             Err(error) => Err(error).during(WHAT),
         }
     }

@@ -112,8 +112,8 @@ impl Fixture for InFolder {
     }
 
     fn second_store(&self) -> Option<Arc<FilesStore>> {
-        let (folder, off) = (self.folder.path(), &self.off);
-        let open = || Handle::current().block_on(start(folder, off));
+        let (folder, off) = (super::again(self.folder.path()), &self.off);
+        let open = || Handle::current().block_on(start(&folder, off));
         Some(tokio::task::block_in_place(open))
     }
 

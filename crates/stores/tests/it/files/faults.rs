@@ -395,3 +395,45 @@ async fn i_03_a_revocation_reaches_a_client_that_believes_what_it_saw() {
         assert!(!opens(&there).await, "it opens for the other client");
     }
 }
+
+/// The suite, its two handles through two mounts that believe nothing: what a file server is mounted like.
+#[test]
+fn soak_the_suite_through_two_mounts() {
+    let folder = folder();
+    let none = Duration::ZERO;
+    let (here, again) = (
+        Mount::of(folder.path(), none, 1),
+        Mount::of(folder.path(), none, 2),
+    );
+    let cases = ["s_0", "s_1", "i_0", "g_0", "r_0"];
+    let few = [
+        "s_08_o",
+        "s_12_r",
+        "s_14_p",
+        "i_02_the_index_a",
+        "i_04",
+        "g_01_o",
+        "r_02_n",
+    ];
+    let which = if soak(0, 1) == 1 {
+        &cases[..]
+    } else {
+        &few[..]
+    };
+    let which = which
+        .iter()
+        .map(|case| format!("files::conformance::{case}"));
+    let done = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(which)
+        .env(super::HERE, here.path())
+        .env(super::AGAIN, again.path())
+        .env_remove("CLOAKROOM_SOAK")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{said}");
+    assert!(
+        said.contains(" passed") && !said.contains(" 0 passed"),
+        "{said}"
+    );
+}

@@ -13,7 +13,7 @@ mod processes;
 mod races;
 mod steps;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cloakroom_core::Timestamp;
@@ -26,6 +26,10 @@ use crate::soak;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
+/// Where tests make their folders, and where the same place is mounted again: for tests on a real file server.
+const HERE: &str = "CLOAKROOM_TEST_FILES";
+const AGAIN: &str = "CLOAKROOM_TEST_FILES_AGAIN";
+
 /// A folder in memory where there is one: what is tested is order, not disks. A soak is on a disk.
 fn folder() -> TempDir {
     let memory = if soak(1, 0) == 1 {
@@ -33,7 +37,16 @@ fn folder() -> TempDir {
     } else {
         "/nowhere"
     };
-    TempDir::new_in(memory).or_else(|_| TempDir::new()).unwrap()
+    let here = std::env::var_os(HERE).unwrap_or_else(|| memory.into());
+    TempDir::new_in(here).or_else(|_| TempDir::new()).unwrap()
+}
+
+/// The same folder as another client has it.
+fn again(folder: &Path) -> PathBuf {
+    match std::env::var_os(AGAIN) {
+        Some(again) => Path::new(&again).join(folder.file_name().unwrap()),
+        None => folder.to_owned(),
+    }
 }
 
 async fn open_with(folder: &Path, hook: Hook) -> FilesStore {
