@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cloakroom_conformance::{Fixture, Offered};
+use cloakroom_core::store::SubjectIndex as _;
 use cloakroom_core::{SessionId, Timestamp};
 use cloakroom_stores::RedisStore;
 use cloakroom_test_servers::redis::Cluster;
@@ -88,3 +89,33 @@ impl Fixture for InCluster {
 }
 
 cloakroom_conformance::suite!(InCluster);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn soak_parallel_logins_leave_no_more_that_open() {
+    let fixture = InCluster::open().await;
+    super::limit::storm(&fixture.stores, fixture.now()).await;
+}
+
+/// The subject's not-befores lie in another slot than his sessions here.
+#[tokio::test]
+async fn a_revocation_holds_where_the_index_missed_a_session() {
+    use super::missed::{of_ann, opens, three};
+    let fixture = InCluster::open().await;
+    let [store, second] = &fixture.stores;
+    let now = fixture.now();
+    for (app, wanted) in [
+        (Some("shop"), [true, false, true]),
+        (None, [false, false, true]),
+    ] {
+        let records = three(store, now).await;
+        for record in &records {
+            assert!(opens([store, second], record, now).await);
+        }
+        let index = format!("{}{{u:ann}}:ix", fixture.prefix);
+        assert_eq!(cluster().primary_of(&index).cli(["del", &index]), "1");
+        store.revoke_all(of_ann(app), None, now).await.unwrap();
+        for (record, wanted) in records.iter().zip(wanted) {
+            assert_eq!(opens([store, second], record, now).await, wanted, "{app:?}");
+        }
+    }
+}

@@ -3,7 +3,9 @@
 mod cluster;
 mod failover;
 mod faults;
+mod limit;
 mod load;
 mod login;
+mod missed;
 mod sentinel;
 mod single;

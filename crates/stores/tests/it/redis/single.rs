@@ -58,6 +58,15 @@ impl Single {
         format!("redis://{}?buckets=16&deadline=2s", self.server.addr())
     }
 
+    /// The subjects' indexes and the queues of deadlines are gone, as after a failover that lost them.
+    pub(super) fn lose_indexes(&self) {
+        for key in self.server.cli(["keys", "*"]).lines() {
+            if key.ends_with(":ix") || key.ends_with(":due") {
+                self.server.cli(["del", key]);
+            }
+        }
+    }
+
     async fn reopen(&mut self) {
         self.stores = None;
         self.stores = Some(two(&self.url(), &self.offset).await);
