@@ -14,7 +14,7 @@ use super::error::damaged;
 use super::keys::{Key, Keys, Owner};
 use super::options::Options;
 use super::reassert::Log;
-use super::recent::Recent;
+use super::recent::{Known, Plan, Recent};
 use super::route::{Care, Router};
 use super::row::{Row, Token};
 use super::script::Script;
@@ -126,10 +126,14 @@ impl Inner {
         &self,
         place: Option<&(u16, Vec<Key>)>,
     ) -> Result<Epoch, StoreError> {
-        let Some((slot, keys)) = place else {
-            return Ok(Epoch::ZERO);
-        };
-        let values = array(self.router.read(*slot, &get_all(keys)).await?)?;
+        match place {
+            Some((slot, keys)) => self.latest_by(*slot, &get_all(keys)).await,
+            None => Ok(Epoch::ZERO),
+        }
+    }
+
+    async fn latest_by(&self, slot: u16, cmd: &Cmd) -> Result<Epoch, StoreError> {
+        let values = array(self.router.read(slot, cmd).await?)?;
         latest_of(&values)
     }
 
@@ -138,23 +142,18 @@ impl Inner {
     /// Whose it was a moment ago is the guess by which its not-befores are asked for in the same round trip.
     pub(super) async fn find(&self, id: SessionId) -> Result<Option<Found>, StoreError> {
         let known = self.recent.get(id);
-        let guess = known
-            .as_ref()
-            .map(|row| Owner::of(&row.record))
-            .unwrap_or_default();
+        let plan = match &known {
+            Some(known) => Arc::clone(&known.plan),
+            None => Arc::new(self.plan(id, Owner::default())),
+        };
         let slot = self.slot(id);
-        let covering = self.covering(id, &guess);
-        let mut keys = vec![self.keys.record(id)];
-        keys.extend(covering.here);
-        let cmd = get_all(&keys);
-        let (answer, elsewhere) = if covering.there.is_some() {
-            let reading = self.router.read(slot, &cmd);
-            join(reading, self.latest(covering.there.as_ref())).await
-        } else {
-            (self.router.read(slot, &cmd).await, Ok(Epoch::ZERO))
+        let reading = self.router.read(slot, &plan.here);
+        let (answer, elsewhere) = match &plan.there {
+            Some((slot, cmd)) => join(reading, self.latest_by(*slot, cmd)).await,
+            None => (reading.await, Ok(Epoch::ZERO)),
         };
         let mut values = array(answer?)?;
-        let row = match values.first_mut().map(std::mem::take) {
+        let stored = match values.first_mut().map(std::mem::take) {
             Some(Value::BulkString(row)) => row,
             Some(Value::Nil) => {
                 self.recent.forget(id);
@@ -162,29 +161,52 @@ impl Inner {
             }
             _ => return Err(damaged("reading a session record")),
         };
-        let fresh = Row::open(id, row, known.as_ref());
-        let row = match fresh {
-            Ok(row) => row,
-            Err(error) => {
-                self.recent.forget(id);
-                return Err(error);
-            }
-        };
-        if known.is_none_or(|known| known.bytes != row.bytes) {
-            self.recent.put(&row);
-        }
-        let owner = Owner::of(&row.record);
-        let not_before = if owner == guess {
-            latest_of(&values[1..])?.max(elsewhere?)
-        } else {
-            self.not_before(id, &owner).await?
-        };
         let now = self.now_at(slot)?;
+        let guessed = latest_of(&values[1..])?.max(elsewhere?);
+        if let Some(known) = &known
+            && known.row.bytes == stored
+        {
+            return Ok(Some(Found {
+                row: known.row.clone(),
+                not_before: guessed,
+                now,
+            }));
+        }
+        let row = Row::open(id, stored, known.as_ref().map(|known| &known.row))
+            .inspect_err(|_| self.recent.forget(id))?;
+        self.remember(&row);
+        let not_before = if plan.owner.is_of(&row.record) {
+            guessed
+        } else {
+            self.not_before(id, &Owner::of(&row.record)).await?
+        };
         Ok(Some(Found {
             row,
             not_before,
             now,
         }))
+    }
+
+    fn plan(&self, id: SessionId, owner: Owner) -> Plan {
+        let covering = self.covering(id, &owner);
+        let mut keys = vec![self.keys.record(id)];
+        keys.extend(covering.here);
+        Plan {
+            owner,
+            here: get_all(&keys),
+            there: covering.there.map(|(slot, keys)| (slot, get_all(&keys))),
+        }
+    }
+
+    /// Keeps a row to begin from.
+    pub(super) fn remember(&self, row: &Row) {
+        let id = row.record.id;
+        let known = self.recent.get(id).map(|known| known.plan);
+        let plan = known
+            .filter(|plan| plan.owner.is_of(&row.record))
+            .unwrap_or_else(|| Arc::new(self.plan(id, Owner::of(&row.record))));
+        let row = row.clone();
+        self.recent.put(Known { row, plan });
     }
 
     /// The not-before that covers a session of `owner`.

@@ -36,6 +36,10 @@ impl Owner {
         }
     }
 
+    pub(super) fn is_of(&self, record: &Record) -> bool {
+        self.app == record.security.app && self.subject == record.security.subject
+    }
+
     /// As it stands in a row: names have no control characters, so nothing else reads the same.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

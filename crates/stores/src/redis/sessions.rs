@@ -67,7 +67,7 @@ impl Inner {
         if written? != Value::Int(0) {
             return Err(damaged("keeping a session"));
         }
-        self.recent.put(&row);
+        self.remember(&row);
         let Some(place) = place else {
             return Ok(Created::Done(Vec::new()));
         };
@@ -102,7 +102,8 @@ impl Inner {
         change: &Change,
         limit: SubjectLimit,
     ) -> Result<Updated, StoreError> {
-        let mut base = self.recent.get(id).filter(|row| expect.holds(&row.record));
+        let known = self.recent.get(id).map(|known| known.row);
+        let mut base = known.filter(|row| expect.holds(&row.record));
         let mut turn = None;
         for _ in 0..TRIES {
             let row = match base.take() {
@@ -248,7 +249,7 @@ impl Inner {
         match answer {
             Value::BulkString(times) => {
                 let row = next.clone().with_times(&times)?;
-                self.recent.put(&row);
+                self.remember(&row);
                 if grants {
                     self.log.note(Said::Written(row.clone()));
                 }
@@ -262,7 +263,7 @@ impl Inner {
             Value::Array(mut words) => {
                 let there = bytes(words.pop().unwrap_or_default())?;
                 let row = Row::open(id, there, None)?;
-                self.recent.put(&row);
+                self.remember(&row);
                 Ok(Tried::Newer(row))
             }
             _ => Err(damaged("changing a session")),
@@ -301,7 +302,7 @@ impl Inner {
     ) -> Result<Touched, StoreError> {
         // Whoever touches has loaded it; where he has not, the record must be whole before its times are written.
         let known = match self.recent.get(id) {
-            Some(row) => row,
+            Some(known) => known.row,
             None => match self.find(id).await? {
                 Some(found) => found.row,
                 None => return Ok(Touched::Gone),

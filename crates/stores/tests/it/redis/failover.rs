@@ -102,7 +102,7 @@ async fn kill_under_load(name: &str, store: Arc<RedisStore>, primary: &Redis, he
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn soak_a_cluster_loses_no_security_write() {
     let group = Cluster::six_nodes::<&str>([]);
-    let store = connect(&cluster::url(&group, "")).await;
+    let store = connect(&cluster::url(&group, "deadline=1s")).await;
     // The one with the revocation clock: the worst to lose.
     let primary = group.primary_of("{e}");
     kill_under_load("cluster", store, primary, true).await;
@@ -111,7 +111,7 @@ async fn soak_a_cluster_loses_no_security_write() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn soak_sentinels_lose_no_security_write() {
     let group = Sentinels::three::<&str>([]);
-    let store = connect(&sentinel::url(&group, "")).await;
+    let store = connect(&sentinel::url(&group, "deadline=1s")).await;
     kill_under_load("sentinels", store, group.primary(), false).await;
 }
 
@@ -119,7 +119,7 @@ async fn soak_sentinels_lose_no_security_write() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_a_promoted_replica_missed_is_said_again() {
     let group = Sentinels::three::<&str>([]);
-    let store = connect(&sentinel::url(&group, "")).await;
+    let store = connect(&sentinel::url(&group, "deadline=1s")).await;
     let epoch = store.epoch().await.unwrap();
     let sample = |subject: &str| Sample::new(now()).of(subject, epoch).record();
     let records = [

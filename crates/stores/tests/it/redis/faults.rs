@@ -29,7 +29,7 @@ async fn try_connect(url: &str) -> Result<Arc<RedisStore>, StoreError> {
 }
 
 async fn connect(redis: &Redis) -> Arc<RedisStore> {
-    try_connect(&format!("redis://{}", redis.addr()))
+    try_connect(&format!("redis://{}?deadline=1s", redis.addr()))
         .await
         .unwrap()
 }
