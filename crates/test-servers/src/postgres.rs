@@ -162,6 +162,8 @@ impl Postgres {
             "max_wal_senders=0",
             "max_wal_size=256MB",
             "min_wal_size=32MB",
+            // What is not asked to be durable is not by luck.
+            "wal_writer_delay=10s",
             // A deadlock is to be seen, not to be waited out.
             "deadlock_timeout=200ms",
         ];

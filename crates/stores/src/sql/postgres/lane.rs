@@ -133,16 +133,14 @@ impl Lane {
         let mut best: Option<(&Place, Arc<Link>, usize)> = None;
         for step in 0..count {
             let place = &self.places[(first.wrapping_add(step)) % count];
-            let Some(link) = place.link.read().as_ref().map(Arc::clone) else {
+            let held = place.link.read();
+            let Some(link) = held.as_ref().filter(|link| !link.client.is_closed()) else {
                 continue;
             };
-            if link.client.is_closed() {
-                continue;
-            }
             // Whoever asks on it holds it.
-            let load = Arc::strong_count(&link);
+            let load = Arc::strong_count(link);
             if best.as_ref().is_none_or(|(_, _, least)| load < *least) {
-                best = Some((place, link, load));
+                best = Some((place, Arc::clone(link), load));
             }
         }
         best.map(|(place, link, _)| (place, link))
@@ -160,7 +158,7 @@ impl Lane {
     }
 
     /// Takes all that have been silent out of use: what one of them met, the others would meet.
-    pub(super) fn doubt_all(&self) {
+    fn doubt_all(&self) {
         for place in &self.places {
             let link = place.link.read().as_ref().map(Arc::clone);
             if let Some(link) = link {

@@ -106,9 +106,11 @@ impl Link {
             None => self.prepare(statement).await?,
         };
         let rows = self.client.query(prepared, values).await;
-        self.note_answer();
-        rows.map_err(|error| {
+        rows.inspect(|_| self.note_answer()).map_err(|error| {
             let failure = of_client(error, what);
+            if !failure.closed {
+                self.note_answer();
+            }
             self.misled.fetch_or(failure.misled, Ordering::Relaxed);
             failure
         })

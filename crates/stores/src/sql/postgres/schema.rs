@@ -9,6 +9,7 @@ use super::error::{of_client, unavailable};
 use super::link::open;
 use super::options::Options;
 use super::statements::{expand, lock};
+use super::values::column;
 use crate::sql::migration::{Found, Step, missing};
 
 /// Steps only ever add, so that older nodes go on beside a newer one; what they no longer need goes a release later.
@@ -71,9 +72,13 @@ async fn found(client: &Client, schema: &str) -> Result<Option<Found>, StoreErro
     }
     let newest = format!("SELECT version, needs FROM {table} ORDER BY version DESC LIMIT 1");
     let row = client.query_opt(&newest, &[]).await.map_err(failed)?;
-    Ok(row.map(|row| Found {
-        version: row.get(0),
-        needs: row.get(1),
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    const WHAT: &str = "reading the version of the schema";
+    Ok(Some(Found {
+        version: column(&row, 0, WHAT)?,
+        needs: column(&row, 1, WHAT)?,
     }))
 }
 
@@ -88,8 +93,8 @@ async fn apply(client: &mut Client, schema: &str) -> Result<(), StoreError> {
     let there = transaction
         .query_one("SELECT to_regnamespace($1) IS NOT NULL", &[&schema])
         .await
-        .map_err(failed)?
-        .get::<_, bool>(0);
+        .map_err(failed)?;
+    let there: bool = column(&there, 0, "bringing the schema up to date")?;
     // Where an operator made it, we need not be allowed to.
     let make = if there {
         String::new()

@@ -233,8 +233,16 @@ impl Shared {
         Ok(Touched::Done)
     }
 
-    /// Writes every touch that waits.
+    /// Writes every touch that waits, and makes those that were written durable.
     pub(super) async fn flush(&self) -> Result<(), StoreError> {
+        self.write_waiting().await?;
+        self.writes
+            .query(Statement::Settle, &[], "writing touches", self.deadline())
+            .await?;
+        Ok(())
+    }
+
+    async fn write_waiting(&self) -> Result<(), StoreError> {
         loop {
             let touches = self.touches.some();
             if touches.is_empty() {
@@ -328,7 +336,7 @@ pub(super) async fn write_touches(shared: Arc<Shared>) {
     loop {
         shared.touched.notified().await;
         tokio::time::sleep(WAIT).await;
-        while let Err(error) = shared.flush().await {
+        while let Err(error) = shared.write_waiting().await {
             // They wait in memory, and what is lost by that is bounded: see the margin.
             tracing::debug!(%error, "touches wait for the database");
             tokio::time::sleep(somewhere_in(WAIT)).await;

@@ -27,6 +27,7 @@ pub(super) enum Statement {
     Entries,
     Put,
     Revision,
+    Settle,
 }
 
 /// Which index leads to the sessions of a scope.
@@ -39,7 +40,7 @@ pub(super) enum Reach {
 }
 
 /// How many statements there are.
-pub(super) const COUNT: usize = 30;
+pub(super) const COUNT: usize = 31;
 
 impl Statement {
     /// Its place among the prepared ones of a connection.
@@ -66,6 +67,7 @@ impl Statement {
             Self::List(reach) => 18 + reach as usize,
             Self::Live(reach) => 22 + reach as usize,
             Self::Purge(reach) => 26 + reach as usize,
+            Self::Settle => 30,
         }
     }
 
@@ -90,6 +92,7 @@ impl Statement {
             Self::Entries => ENTRIES,
             Self::Put => PUT,
             Self::Revision => REVISION,
+            Self::Settle => SETTLE,
             Self::List(reach) => {
                 return expand(&LIST.replace("{scope}", reach.condition()), schema);
             }
@@ -307,6 +310,9 @@ const PUT: &str = "\
 
 const REVISION: &str = "\
     SELECT coalesce(sum(r.count), 0)::bigint FROM {schema}.revisions r WHERE r.kind = $1";
+
+// A commit that waits for the disk takes everything along that was committed before it.
+const SETTLE: &str = "UPDATE {schema}.caps SET latest = latest";
 
 #[cfg(test)]
 mod tests {
