@@ -170,6 +170,29 @@ fn form_urlencoded(server: &Postgres) -> String {
     server.folder().to_str().unwrap().replace('/', "%2F")
 }
 
+/// The statement that docs/stores/postgres.md gives.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_revokes_everything_after_a_restore() {
+    const DOCS: &str = include_str!("../../../../../docs/stores/postgres.md");
+    let (server, _using) = server().await;
+    let schema = new_schema();
+    let store = patient(server.address(), &schema).await;
+    let record = Sample::new(now()).record();
+    create(&store, &record).await;
+    let statement = DOCS
+        .lines()
+        .find(|line| line.contains("SELECT raised FROM"));
+    administer(
+        server,
+        &statement
+            .unwrap()
+            .replace("cloakroom.", &format!("{schema}.")),
+    )
+    .await;
+    let loaded = store.load(record.id).await.unwrap().unwrap();
+    assert!(loaded.record.security.admitted < loaded.not_before);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn columns_that_contradict_the_record_and_damaged_entries_are_corrupt() {
     let (server, _using) = server().await;
