@@ -144,9 +144,8 @@ pub(super) fn expand(text: &str, schema: &str) -> String {
                 let covering =
                     covering(schema, &format!("{first}.subject"), &format!("{first}.app"));
                 out.push_str(&format!(
-                    "least({first}.idle_deadline, {first}.fixed_deadline) > {at} AND \
-                     ({first}.admitted >= (SELECT c.epoch FROM {schema}.clock c) \
-                     OR {first}.admitted >= {covering})"
+                    "least({first}.idle_deadline, {first}.fixed_deadline) > {at} \
+                     AND {first}.admitted >= {covering}"
                 ));
             }
             "lock" => out.push_str(&lock(schema).to_string()),
@@ -174,11 +173,9 @@ pub(super) fn lock(schema: &str) -> i64 {
 /// The server's time in milliseconds. The session's time zone has no say in it.
 const NOW: &str = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
-// A session that was admitted at or after the last revocation of all is covered by none: few need the second look.
+// The second look costs as much as asking first whether anybody was revoked at all, and less where somebody was.
 const LOAD: &str = "\
-    SELECT s.record, s.crc, s.last_seen, s.idle_deadline, clock_timestamp(), \
-        CASE WHEN s.admitted >= (SELECT c.epoch FROM {schema}.clock c) THEN 0 \
-            ELSE {covering s.subject s.app} END \
+    SELECT s.record, s.crc, s.last_seen, s.idle_deadline, clock_timestamp(), {covering s.subject s.app} \
     FROM {schema}.sessions s WHERE s.id = $1";
 
 const CREATE: &str = "\
