@@ -178,6 +178,12 @@ async fn storm(store: Arc<MysqlStore>, now: Timestamp, ids: Arc<Vec<SessionId>>,
             .update(record.id, expect, edit, limit, now)
             .await
             .unwrap();
+        // And of one that others change as well.
+        if let Some(found) = store.load(other).await.unwrap() {
+            let expect = Expect::Security(found.record.security.version);
+            let edit = samples::set("round", round as u64);
+            store.update(other, expect, edit, limit, now).await.unwrap();
+        }
         let activity = Activity {
             last_seen: now,
             idle_deadline: now.plus(Duration::from_secs(3600)),

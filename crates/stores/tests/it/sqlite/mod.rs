@@ -2,4 +2,5 @@
 
 mod conformance;
 mod file;
+mod full;
 mod processes;
