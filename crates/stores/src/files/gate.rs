@@ -297,7 +297,7 @@ impl Files {
         let path = session(id);
         match self.io.names(temp) {
             // Somebody has moved it to its place.
-            Err(error) if absent(&error) => return self.io.was_current(&path, marker),
+            Err(error) if absent(&error) => return self.io.was_current(&path, None, marker),
             names => drop(names.during("reading a login under way")?),
         }
         let prepared = Prepared {
@@ -324,7 +324,7 @@ impl Files {
             }
             let same = (marker.version, marker.nonce) == (from.version, from.nonce);
             if marker.ended || !same {
-                return self.io.was_current(&path, *to);
+                return self.io.was_current(&path, Some(from), *to);
             }
             let mut to = *to;
             if keep_activity {

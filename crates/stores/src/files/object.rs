@@ -198,16 +198,18 @@ impl Io {
                 self.sync(parent_or_root(path)).during(WHAT)?;
                 return Ok(Was::Current);
             };
-            if let Look::There { .. } = self.look(path)? {
-                match self.was_current(path, new.marker)? {
+            if let Look::There { marker, .. } = self.look(path)? {
+                // Said only while ours still waits. It is left to the sweep: what a client believes to be there may have
+                // been moved by another, and would be taken apart in its new place.
+                if taken(&error) && marker.nonce != new.marker.nonce {
+                    return Ok(Was::Never);
+                }
+                match self.was_current(path, None, new.marker)? {
                     // Moved all the same: a file server that is asked twice says no to what it has done.
                     Was::Current => {
                         self.sync(parent_or_root(path)).during(WHAT)?;
                         return Ok(Was::Current);
                     }
-                    // Said only while ours still waits. It is left to the sweep: what a client believes to be there may
-                    // have been moved by another, and would be taken apart in its new place.
-                    _ if taken(&error) => return Ok(Was::Never),
                     _ if !absent(&error) => return Err(error).during(WHAT),
                     Was::Never => return Ok(Was::Never),
                     Was::Unknown => continue,
@@ -319,7 +321,7 @@ impl Io {
             Ok(Look::Absent) if absent(&error) => Ok(false),
             Ok(Look::There { marker, .. }) if marker == *to => Ok(true),
             Ok(Look::There { .. }) if from.nonce != to.nonce => {
-                match self.was_current(path, *to)? {
+                match self.was_current(path, Some(from), *to)? {
                     Was::Current => Ok(true),
                     // The file server has said no, and has not done it before either.
                     Was::Never if absent(&error) => Ok(false),
@@ -338,19 +340,32 @@ impl Io {
         }
     }
 
-    /// Whether the content that `of` names was ever the current one.
-    pub(super) fn was_current(&self, path: &str, of: Marker) -> Result<Was, StoreError> {
-        for _ in 0..LOOKS {
+    /// Whether the content that `of` names was ever the current one, after a move from `from` was said to be impossible.
+    ///
+    /// What is seen may be old. Nothing is concluded from `from` itself, nor from what came before it: only from what came
+    /// in its place.
+    pub(super) fn was_current(
+        &self,
+        path: &str,
+        from: Option<&Marker>,
+        of: Marker,
+    ) -> Result<Was, StoreError> {
+        for attempt in 0..LOOKS {
             let Look::There { marker, .. } = self.look(path)? else {
                 return Ok(Was::Unknown);
             };
             if marker.nonce == of.nonce {
                 return Ok(Was::Current);
             }
-            if marker.version < of.version {
+            let touched = from.is_some_and(|from| {
+                (marker.version, marker.nonce) == (from.version, from.nonce) && marker != *from
+            });
+            if touched {
                 return Ok(Was::Never);
             }
-            if let Some(content) = self.content(path, marker.nonce)? {
+            if marker.version >= of.version
+                && let Some(content) = self.content(path, marker.nonce)?
+            {
                 let behind = marker.version - of.version;
                 return Ok(if content.lineage.contains(&of.nonce) {
                     Was::Current
@@ -363,6 +378,7 @@ impl Io {
             if marker.ended {
                 return Ok(Was::Unknown);
             }
+            sleep(Duration::from_millis(1 << attempt));
         }
         Ok(Was::Unknown)
     }
