@@ -15,8 +15,9 @@ use super::Files;
 use super::error::{During as _, corrupt};
 use super::format::{Marker, take};
 use super::io::absent;
-use super::object::{Look, Prepared, Was, nonce};
+use super::object::{Look, Was, nonce};
 use super::paths::{gate, session};
+use super::place::Prepared;
 use super::sessions::Stored;
 
 /// How a session begins, or gets its subject.

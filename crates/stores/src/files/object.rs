@@ -15,11 +15,11 @@ use cloakroom_core::store::{ErrorKind, StoreError};
 
 use super::error::{During as _, corrupt, unavailable};
 use super::format::{Content, Marker, content_name};
-use super::io::{Io, absent, stale, taken};
-use super::paths::{WORK, parent};
+use super::io::{Io, absent, stale};
+use super::paths::parent;
 
 /// How often a folder is looked at again in which a marker was just being moved; together about 250 ms.
-const LOOKS: u32 = 8;
+pub(super) const LOOKS: u32 = 8;
 /// How often a content is looked for again that was just being replaced.
 const READS: u32 = 1000;
 
@@ -61,12 +61,6 @@ pub(super) enum Was {
     Current,
     Never,
     Unknown,
-}
-
-/// A folder that waits to be moved to its place.
-pub(super) struct Prepared {
-    pub(super) temp: String,
-    pub(super) marker: Marker,
 }
 
 /// A random name.
@@ -153,94 +147,6 @@ impl Io {
             }
             // It is looked for again, so one that is really gone is noticed.
             Err(error) if absent(&error) || stale(&error) => Ok(None),
-            Err(error) => Err(error).during(WHAT),
-        }
-    }
-
-    /// Makes the folder of a new object, out of sight.
-    pub(super) fn prepare(
-        &self,
-        path: &str,
-        marker: Marker,
-        body: Option<&[u8]>,
-    ) -> Result<Prepared, StoreError> {
-        let temp = format!("{WORK}/{:016x}", nonce());
-        let made = (|| {
-            self.mkdir(&temp)?;
-            self.create(&format!("{temp}/{}", marker.name(path)))?;
-            if let Some(body) = body {
-                let bytes = Content::seal(path, marker.nonce, &[], body);
-                self.write(&format!("{temp}/{}", content_name(marker.nonce)), &bytes)?;
-            }
-            self.sync(&temp)
-        })();
-        if made.is_err() {
-            self.discard(&temp);
-        }
-        made.during("making a folder")?;
-        Ok(Prepared { temp, marker })
-    }
-
-    /// Moves a prepared object to its place; false where something is there.
-    pub(super) fn place(&self, path: &str, new: &Prepared) -> Result<bool, StoreError> {
-        match self.try_place(path, new)? {
-            Was::Current => Ok(true),
-            Was::Never => Ok(false),
-            Was::Unknown => Err(unavailable("a folder whose fate cannot be told")),
-        }
-    }
-
-    /// As [`Io::place`], where others may do it too: unknown is what they have moved, and is not there any more.
-    pub(super) fn try_place(&self, path: &str, new: &Prepared) -> Result<Was, StoreError> {
-        const WHAT: &str = "moving a folder to its place";
-        for _ in 0..LOOKS {
-            let Err(error) = self.rename(&new.temp, path) else {
-                self.sync(parent_or_root(path)).during(WHAT)?;
-                return Ok(Was::Current);
-            };
-            if let Look::There { marker, .. } = self.look(path)? {
-                // Said only while ours still waits. It is left to the sweep: what a client believes to be there may have
-                // been moved by another, and would be taken apart in its new place.
-                if taken(&error) && marker.nonce != new.marker.nonce {
-                    return Ok(Was::Never);
-                }
-                match self.was_current(path, None, new.marker)? {
-                    // Moved all the same: a file server that is asked twice says no to what it has done.
-                    Was::Current => {
-                        self.sync(parent_or_root(path)).during(WHAT)?;
-                        return Ok(Was::Current);
-                    }
-                    _ if !absent(&error) => return Err(error).during(WHAT),
-                    Was::Never => return Ok(Was::Never),
-                    Was::Unknown => continue,
-                }
-            }
-            if !absent(&error) && !taken(&error) {
-                return Err(error).during(WHAT);
-            }
-            match self.names(&new.temp) {
-                Err(error) if absent(&error) => return Ok(Was::Unknown),
-                names => drop(names.during(WHAT)?),
-            }
-            self.make_folder(parent(path))?;
-        }
-        Ok(Was::Unknown)
-    }
-
-    /// Makes a folder that may be there.
-    pub(super) fn make_folder(&self, path: &str) -> Result<(), StoreError> {
-        const WHAT: &str = "making a folder";
-        match self.mkdir(path) {
-            Ok(()) => self.sync(parent_or_root(path)).during(WHAT),
-            Err(error) if taken(&error) => Ok(()),
-            Err(error) if absent(&error) && path.contains('/') => {
-                self.make_folder(parent(path))?;
-                match self.mkdir(path) {
-                    Ok(()) => self.sync(parent_or_root(path)).during(WHAT),
-                    Err(error) if taken(&error) => Ok(()),
-                    Err(error) => Err(error).during(WHAT),
-                }
-            }
             Err(error) => Err(error).during(WHAT),
         }
     }
@@ -382,88 +288,6 @@ impl Io {
         }
         Ok(Was::Unknown)
     }
-
-    /// Takes an ended object out of sight, in one step, and then apart: for objects whose place is never taken again. A
-    /// move that the file server carries out twice would take away what stands there the second time. False where it
-    /// stays.
-    pub(super) fn remove_for_good(&self, path: &str) -> bool {
-        let temp = format!("{WORK}/{:016x}", nonce());
-        match self.rename(path, &temp) {
-            Ok(()) => self.discard(&temp),
-            Err(error) => return absent(&error),
-        }
-        true
-    }
-
-    /// Removes what is left of an ended object: by exact names, none of which comes again, and the marker last. So a
-    /// request that the file server carries out late, or twice, cannot meet the object that follows in its place. False
-    /// where something stays behind.
-    pub(super) fn remove(&self, path: &str) -> bool {
-        let names = match self.names(path) {
-            Ok(names) => names,
-            Err(error) => return absent(&error),
-        };
-        let (ends, contents): (Vec<_>, Vec<_>) =
-            names.iter().partition(|name| name.starts_with("e."));
-        if contents.iter().any(|name| name.starts_with("h.")) {
-            return true;
-        }
-        let all = contents.into_iter().chain(ends);
-        all.map(|name| format!("{path}/{name}"))
-            .all(|path| self.tidy(&path))
-            && self.rmdir(path).is_ok()
-    }
-
-    /// Removes contents without a state: what a writer left who came when the object was just being removed, and then
-    /// broke off. Only for who comes to make something new there, or to clear.
-    pub(super) fn clear_remains(&self, path: &str) -> bool {
-        let Ok(names) = self.names(path) else {
-            return false;
-        };
-        let contents = names.iter().all(|name| name.starts_with("d."));
-        contents && self.remove(path)
-    }
-
-    /// As [`Io::look`], by who would clear remains.
-    pub(super) fn look_or_clear(&self, path: &str) -> Result<Look, StoreError> {
-        match self.look(path) {
-            Err(error) if error.kind() == ErrorKind::Corrupt && self.clear_remains(path) => {
-                Ok(Look::Absent)
-            }
-            looked => looked,
-        }
-    }
-
-    /// As [`Io::get`], by who would clear remains.
-    pub(super) fn get_or_clear(&self, path: &str) -> Result<Option<Object>, StoreError> {
-        match self.look_or_clear(path)? {
-            Look::Absent => Ok(None),
-            Look::There { marker, .. } if marker.ended => {
-                self.remove(path);
-                Ok(None)
-            }
-            Look::There { .. } => self.get(path),
-        }
-    }
-
-    /// Takes apart a folder that nobody looks at.
-    pub(super) fn discard(&self, temp: &str) {
-        for name in self.names(temp).unwrap_or_default() {
-            self.tidy(&format!("{temp}/{name}"));
-        }
-        drop(self.rmdir(temp));
-    }
-
-    /// Removes a file that means nothing any more; false where that cannot be done.
-    pub(super) fn tidy(&self, path: &str) -> bool {
-        match self.unlink(path) {
-            Err(error) if !absent(&error) => {
-                tracing::debug!(%error, "left a file behind");
-                false
-            }
-            _ => true,
-        }
-    }
 }
 
 /// A folder whose state cannot be read, for its operator: names carry no secret.
@@ -471,7 +295,7 @@ fn odd(path: &str, names: &[String]) -> StoreError {
     corrupt("reading the state of a folder").because(format!("{path} holds {names:?}"))
 }
 
-fn parent_or_root(path: &str) -> &str {
+pub(super) fn parent_or_root(path: &str) -> &str {
     match parent(path) {
         "" => ".",
         parent => parent,

@@ -25,21 +25,21 @@ use crate::{seed, soak};
 
 const NONE: SubjectLimit = SubjectLimit::NONE;
 /// How long a client believes what it saw.
-const STALE: Duration = Duration::from_millis(10);
+pub(super) const STALE: Duration = Duration::from_millis(10);
 
-struct Client {
+pub(super) struct Client {
     store: Arc<FilesStore>,
     mount: Mount,
 }
 
-struct World {
+pub(super) struct World {
     clients: Vec<Client>,
     /// A handle without a network.
     server: FilesStore,
     _folder: TempDir,
 }
 
-async fn world(stale: Duration, rates: Rates, seed: u64) -> World {
+pub(super) async fn world(stale: Duration, rates: Rates, seed: u64) -> World {
     let folder = folder();
     let server = super::open(folder.path()).await;
     let mut clients = Vec::new();
@@ -67,7 +67,7 @@ impl World {
         tokio::time::sleep(STALE + Duration::from_millis(50)).await;
     }
 
-    fn store(&self, number: usize) -> Arc<FilesStore> {
+    pub(super) fn store(&self, number: usize) -> Arc<FilesStore> {
         Arc::clone(&self.clients[number % 2].store)
     }
 
@@ -365,75 +365,4 @@ async fn soak_s_14_the_limit_holds_whatever_fails() {
         );
     }
     println!("{} faults", world.faults());
-}
-
-/// I-03: without faults but with a client that believes what it saw, a revocation denies once that is over.
-#[tokio::test(flavor = "multi_thread")]
-async fn i_03_a_revocation_reaches_a_client_that_believes_what_it_saw() {
-    let world = world(STALE, Rates::NONE, 1).await;
-    let (here, there) = (world.store(0), world.store(1));
-    for _ in 0..5 {
-        let epoch = here.epoch().await.unwrap();
-        let record = Sample::new(NOW).of("ann", epoch).record();
-        here.create(record.clone(), NONE, NOW).await.unwrap();
-        let opens = async |store: &FilesStore| {
-            let found = store.load(record.id).await.unwrap();
-            found.is_some_and(|it| it.record.security.admitted >= it.not_before)
-        };
-        tokio::time::sleep(STALE * 2).await;
-        assert!(opens(&there).await);
-        let ann = Scope::Subject {
-            app: None,
-            subject: samples::subject("ann"),
-        };
-        here.revoke_all(ann, None, NOW).await.unwrap();
-        assert!(
-            !opens(&here).await,
-            "it opens for the client that revoked it"
-        );
-        tokio::time::sleep(STALE * 2).await;
-        assert!(!opens(&there).await, "it opens for the other client");
-    }
-}
-
-/// The suite, its two handles through two mounts that believe nothing: what a file server is mounted like.
-#[test]
-fn soak_the_suite_through_two_mounts() {
-    let folder = folder();
-    let none = Duration::ZERO;
-    let (here, again) = (
-        Mount::of(folder.path(), none, 1),
-        Mount::of(folder.path(), none, 2),
-    );
-    let cases = ["s_0", "s_1", "i_0", "g_0", "r_0"];
-    let few = [
-        "s_08_o",
-        "s_12_r",
-        "s_14_p",
-        "i_02_the_index_a",
-        "i_04",
-        "g_01_o",
-        "r_02_n",
-    ];
-    let which = if soak(0, 1) == 1 {
-        &cases[..]
-    } else {
-        &few[..]
-    };
-    let which = which
-        .iter()
-        .map(|case| format!("files::conformance::{case}"));
-    let done = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(which)
-        .env(super::HERE, here.path())
-        .env(super::AGAIN, again.path())
-        .env_remove("CLOAKROOM_SOAK")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&done.stdout);
-    assert!(done.status.success(), "{said}");
-    assert!(
-        said.contains(" passed") && !said.contains(" 0 passed"),
-        "{said}"
-    );
 }

@@ -8,6 +8,7 @@ mod faulty_fs;
 mod frozen;
 mod hang;
 pub(crate) mod hostile;
+mod mounts;
 mod order;
 mod processes;
 mod races;

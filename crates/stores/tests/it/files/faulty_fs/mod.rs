@@ -3,6 +3,7 @@
 //!
 //! It is served by a process of its own: one that waits for its own file system cannot even be killed.
 
+mod client;
 mod faults;
 mod fs;
 mod nodes;
@@ -17,9 +18,9 @@ use fuser::{Config, MountOption};
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
+use self::client::FaultyFs;
 use self::faults::Faults;
 pub(super) use self::faults::Rates;
-use self::fs::FaultyFs;
 
 const SERVER: &str = "CLOAKROOM_TEST_FAULTY_SERVER";
 const POINT: &str = "CLOAKROOM_TEST_FAULTY_POINT";
