@@ -1,10 +1,12 @@
 //! Two clients of a file server that does not fail.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cloakroom_conformance::samples::{self, Sample};
 use cloakroom_core::SubjectLimit;
-use cloakroom_core::store::{Scope, Store as _, SubjectIndex as _};
+use cloakroom_core::store::{Expect, Scope, Store as _, SubjectIndex as _, Updated};
 use cloakroom_stores::FilesStore;
 
 use super::faults::{STALE, world};
@@ -41,6 +43,46 @@ async fn i_03_a_revocation_reaches_a_client_that_believes_what_it_saw() {
         tokio::time::sleep(STALE * 2).await;
         assert!(!opens(&there).await, "it opens for the other client");
     }
+}
+
+/// S-08: a client that is told no to what it has done, because it asked twice, and still believes what was there before:
+/// its writer draws no conclusion from that, and takes nothing away.
+#[tokio::test(flavor = "multi_thread")]
+async fn s_08_what_a_client_believes_proves_nothing() {
+    let world = world(Duration::from_millis(40), Rates::MOVES_TWICE, 1).await;
+    let (store, id) = (world.store(0), samples::id());
+    let mut record = Sample::new(NOW).record();
+    record.id = id;
+    while store.create(record.clone(), NONE, NOW).await.is_err() {}
+    let reading = Arc::new(AtomicBool::new(true));
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, reading) = (world.store(0), Arc::clone(&reading));
+            tokio::spawn(async move {
+                while reading.load(Ordering::SeqCst) {
+                    drop(store.load(id).await);
+                }
+            })
+        })
+        .collect();
+    let mut last = 0;
+    for value in 1..=soak(40, 2000) as u64 {
+        let change = samples::set("count", value);
+        let answer = store
+            .update(id, Expect::Security(1), change, NONE, NOW)
+            .await;
+        if let Ok(Updated::Done { record, .. }) = answer {
+            assert!(record.version > last, "a version came again");
+            last = record.version;
+        }
+    }
+    reading.store(false, Ordering::SeqCst);
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    let found = world.store(1).load(id).await.unwrap().unwrap().record;
+    assert!(found.version >= last && last > 0, "{last} was acknowledged");
 }
 
 /// The suite, its two handles through two mounts that believe nothing: what a file server is mounted like.

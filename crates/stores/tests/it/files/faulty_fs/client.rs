@@ -51,7 +51,7 @@ impl FaultyFs {
     pub(super) fn change<T: Send + 'static>(
         &self,
         folders: &[INodeNo],
-        grows: bool,
+        fate: Fate,
         act: impl Fn(&Nodes) -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
         // The client knows what it has done itself.
@@ -60,7 +60,7 @@ impl FaultyFs {
             listings.remove(&folder.0);
         }
         drop(listings);
-        match self.faults.of_change(grows) {
+        match fate {
             Fate::Done => act(&self.nodes),
             Fate::Fails(error) => Err(Errno::from_raw_os_error(error)),
             Fate::Twice => {

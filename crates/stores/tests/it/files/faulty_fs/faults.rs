@@ -9,11 +9,14 @@ use rand::{RngExt, SeedableRng};
 
 /// How often faults come, in thousandths of the operations that they fit.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Rates(pub(super) [u32; 9]);
+pub(in super::super) struct Rates(pub(super) [u32; 10]);
 
 impl Rates {
-    pub(in super::super) const NONE: Self = Self([0; 9]);
-    pub(in super::super) const MANY: Self = Self([20, 10, 10, 30, 20, 10, 15, 100, 50]);
+    pub(in super::super) const NONE: Self = Self([0; 10]);
+    pub(in super::super) const MANY: Self = Self([20, 10, 10, 30, 20, 10, 15, 100, 50, 0]);
+
+    /// Every move is asked for twice.
+    pub(in super::super) const MOVES_TWICE: Self = Self([0, 0, 0, 0, 0, 0, 0, 0, 0, 1000]);
 
     /// The handle is no longer known; nothing is done.
     fn stale(&self) -> u32 {
@@ -46,6 +49,10 @@ impl Rates {
     /// Half of what was to be written is.
     fn short(&self) -> u32 {
         self.0[7]
+    }
+    /// A move is done, the answer is lost, and the server is asked again.
+    fn moved_twice(&self) -> u32 {
+        self.0[9]
     }
     /// It takes its time.
     fn slow(&self) -> u32 {
@@ -131,6 +138,14 @@ impl Faults {
                 (rates.late(), Fate::FailsThenDone(Errno::ETIMEDOUT.code())),
             ]
         })
+    }
+
+    /// Of a move.
+    pub(super) fn of_move(&self) -> Fate {
+        match self.one(|rates| vec![(rates.moved_twice(), Fate::Twice)]) {
+            Fate::Done => self.of_change(false),
+            twice => twice,
+        }
     }
 
     pub(super) fn of_sync(&self) -> Fate {

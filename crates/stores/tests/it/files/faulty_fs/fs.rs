@@ -99,7 +99,7 @@ impl Filesystem for FaultyFs {
         reply: ReplyEntry,
     ) {
         let own = name.to_owned();
-        let made = self.change(&[parent], true, move |nodes| {
+        let made = self.change(&[parent], self.faults.of_change(true), move |nodes| {
             rustix::fs::mkdirat(&*nodes.get(parent)?, &*own, Mode::from_raw_mode(mode))
         });
         let made = made.and_then(|()| self.nodes.look_up(parent, name));
@@ -109,13 +109,19 @@ impl Filesystem for FaultyFs {
     fn unlink(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let name = name.to_owned();
         let act = move |nodes: &Nodes| nodes.unlink(parent, &name, AtFlags::empty());
-        empty(self.change(&[parent], false, act), reply);
+        empty(
+            self.change(&[parent], self.faults.of_change(false), act),
+            reply,
+        );
     }
 
     fn rmdir(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let name = name.to_owned();
         let act = move |nodes: &Nodes| nodes.unlink(parent, &name, AtFlags::REMOVEDIR);
-        empty(self.change(&[parent], false, act), reply);
+        empty(
+            self.change(&[parent], self.faults.of_change(false), act),
+            reply,
+        );
     }
 
     fn rename(
@@ -132,13 +138,13 @@ impl Filesystem for FaultyFs {
         let act = move |nodes: &Nodes| {
             rustix::fs::renameat(&*nodes.get(from)?, &*name, &*nodes.get(to)?, &*new_name)
         };
-        empty(self.change(&[from, to], false, act), reply);
+        empty(self.change(&[from, to], self.faults.of_move(), act), reply);
     }
 
     fn link(&self, _: &Request, node: INodeNo, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         use std::os::fd::AsRawFd as _;
         let own = name.to_owned();
-        let made = self.change(&[parent], false, move |nodes| {
+        let made = self.change(&[parent], self.faults.of_change(false), move |nodes| {
             let path = format!("/proc/self/fd/{}", nodes.get(node)?.as_raw_fd());
             let (from, to) = (rustix::fs::CWD, nodes.get(parent)?);
             rustix::fs::linkat(from, path, &*to, &*own, AtFlags::SYMLINK_FOLLOW)
@@ -167,7 +173,7 @@ impl Filesystem for FaultyFs {
         reply: ReplyCreate,
     ) {
         let own = name.to_owned();
-        let made = self.change(&[parent], true, move |nodes| {
+        let made = self.change(&[parent], self.faults.of_change(true), move |nodes| {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             rustix::fs::openat(
                 &*nodes.get(parent)?,
