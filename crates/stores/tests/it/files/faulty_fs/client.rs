@@ -54,12 +54,22 @@ impl FaultyFs {
         fate: Fate,
         act: impl Fn(&Nodes) -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
-        // The client knows what it has done itself.
-        let mut listings = self.listings.lock();
-        for folder in folders {
-            listings.remove(&folder.0);
+        let answer = self.carried_out(fate, act);
+        // The client knows what it has done itself; of what it was told no to, it goes on believing what it saw.
+        if answer.is_ok() {
+            let mut listings = self.listings.lock();
+            for folder in folders {
+                listings.remove(&folder.0);
+            }
         }
-        drop(listings);
+        answer
+    }
+
+    fn carried_out<T: Send + 'static>(
+        &self,
+        fate: Fate,
+        act: impl Fn(&Nodes) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
         match fate {
             Fate::Done => act(&self.nodes),
             Fate::Fails(error) => Err(Errno::from_raw_os_error(error)),
