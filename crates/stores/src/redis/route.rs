@@ -18,8 +18,8 @@ use super::link::{Dial, Link, Lost, STRICT, jittered};
 use super::options::{Endpoint, Options, Topology};
 use super::script::Script;
 
-/// Times a command is sent again, to whomever the servers name.
-const HOPS: usize = 5;
+/// Times a command is sent again, to whomever the servers name, or when they ask to wait; the deadline ends it before.
+const HOPS: usize = 64;
 /// Before a command is sent again where the servers are about to agree.
 const MOMENT: Duration = Duration::from_millis(20);
 
@@ -192,11 +192,13 @@ impl Router {
                 }
                 Err(Lost::Refused(error)) => error,
             };
+            if let (Cause::Server(ServerErrorKind::NoScript), Some(script)) = (error.kind(), script)
+            {
+                full = Some(script.in_full(cmd));
+                continue;
+            }
             asking = false;
             match (error.kind(), script) {
-                (Cause::Server(ServerErrorKind::NoScript), Some(script)) => {
-                    full = Some(script.in_full(cmd));
-                }
                 (Cause::Server(ServerErrorKind::Moved | ServerErrorKind::Ask), _) => {
                     let Some(to) = redirected(&error, &link.to) else {
                         return Err(of(error));

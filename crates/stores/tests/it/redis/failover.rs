@@ -108,6 +108,63 @@ async fn soak_a_cluster_loses_no_security_write() {
     kill_under_load("cluster", store, primary, true).await;
 }
 
+/// Slots with keys in them move from one primary to another while sessions are written: nobody notices.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn slots_move_under_load() {
+    let group = Cluster::six_nodes::<&str>([]);
+    let store = connect(&cluster::url(&group, "deadline=2s")).await;
+    let (log, writers) = load::start(&store, now);
+    let (reads, readers) = load::readers(&store, now).await;
+    until_done(&log, 500).await;
+    let [from, to] = ["{e}", "{s:0000}"].map(|key| group.primary_of(key).cli(["cluster", "myid"]));
+    let (from, to) = if from == to {
+        let other = group.primary_of("{s:0001}").cli(["cluster", "myid"]);
+        (from, other)
+    } else {
+        (from, to)
+    };
+    assert_ne!(from, to, "two primaries");
+    let count = soak(300, 3000).to_string();
+    let at = group.addrs()[0].to_string();
+    let words = [
+        "--cluster",
+        "reshard",
+        &at,
+        "--cluster-from",
+        &from,
+        "--cluster-to",
+        &to,
+        "--cluster-slots",
+        &count,
+        "--cluster-yes",
+    ];
+    let told = tokio::task::block_in_place(|| group.nodes()[0].cli(words));
+    assert!(told.contains("Moving slot"), "{told}");
+    until_done(&log, 500).await;
+    log.stop();
+    reads.stop();
+    for task in writers.into_iter().chain(readers) {
+        task.await.unwrap();
+    }
+    let lost = load::check(&store, &log).await;
+    println!(
+        "slots moved: {} operations, {} reads, {} failed {} {}",
+        log.done.load(Ordering::Relaxed),
+        reads.done.load(Ordering::Relaxed),
+        log.failed.load(Ordering::Relaxed) + reads.failed.load(Ordering::Relaxed),
+        log.first.lock(),
+        reads.first.lock(),
+    );
+    assert!(lost.security.is_empty(), "{:#?}", lost.security);
+    assert_eq!(
+        (lost.sessions, lost.versions),
+        (0, 0),
+        "sessions and changes lost"
+    );
+    assert_eq!(log.failed.load(Ordering::Relaxed), 0, "failed writes");
+    assert_eq!(reads.failed.load(Ordering::Relaxed), 0, "failed reads");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn soak_sentinels_lose_no_security_write() {
     let group = Sentinels::three::<&str>([]);

@@ -36,6 +36,8 @@ pub(super) struct Log {
     /// When an operation succeeded or failed, by session.
     moments: Mutex<Vec<(Instant, bool)>>,
     stop: AtomicBool,
+    /// The first failure.
+    pub(super) first: Mutex<String>,
 }
 
 /// What was lost.
@@ -48,7 +50,13 @@ pub(super) struct Lost {
 }
 
 impl Log {
-    fn note<T, E>(&self, answer: &Result<T, E>) {
+    fn note<T, E: std::fmt::Debug>(&self, answer: &Result<T, E>) {
+        if let Err(error) = answer {
+            let mut first = self.first.lock();
+            if first.is_empty() {
+                *first = format!("{error:?}");
+            }
+        }
         let counter = if answer.is_ok() {
             &self.done
         } else {

@@ -67,6 +67,21 @@ impl Single {
         }
     }
 
+    /// The server gives the key of a session back.
+    pub(super) fn expire(&self, id: SessionId) {
+        let keys = self.server.cli(["keys", "*:r:*"]);
+        let key = keys.lines().find(|key| key.ends_with(&id.to_string()));
+        assert_eq!(self.server.cli(["pexpire", key.unwrap(), "-1"]), "1");
+    }
+
+    /// How many sessions stand in the index of a subject.
+    pub(super) fn entries(&self, subject: &str) -> usize {
+        let index = format!("cloakroom:{{u:{subject}}}:ix");
+        let fields: usize = self.server.cli(["hlen", &index]).parse().unwrap();
+        // One field is the latest hard cap.
+        fields.saturating_sub(1)
+    }
+
     async fn reopen(&mut self) {
         self.stores = None;
         self.stores = Some(two(&self.url(), &self.offset).await);
