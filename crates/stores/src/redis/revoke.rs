@@ -1,7 +1,7 @@
 //! Revoking. The not-before is the truth; the index only finds what it ends.
 
 use cloakroom_core::record::Epoch;
-use cloakroom_core::store::{Expect, Revoked, Scope, StoreError, Updated};
+use cloakroom_core::store::{ErrorKind, Expect, Revoked, Scope, StoreError, Updated};
 use cloakroom_core::{App, Change, SessionId, SubjectLimit};
 use futures_util::future::{join_all, try_join_all};
 
@@ -41,20 +41,29 @@ impl Inner {
         scope: &Scope,
         except: Option<SessionId>,
     ) -> Result<Revoked, StoreError> {
-        let epoch = self.next_epoch().await?;
+        let mut ids = Vec::new();
+        let epoch = match self.next_epoch().await {
+            Err(error) if error.kind() == ErrorKind::Full => {
+                // Ends need no room, and make some.
+                let next = self.epoch().await?.next(0);
+                let before = vec![Epoch::ZERO; self.places(scope).len()];
+                ids = self.end_all(scope, except, next, &before).await?;
+                self.next_epoch().await?
+            }
+            epoch => epoch?,
+        };
         let kept = match except {
             Some(id) if self.readmit(scope, id, epoch).await? => Some(id),
             _ => None,
         };
         let before = self.raise(scope, epoch).await?;
         // From here on none of them opens. What cannot be counted or removed now is denied all the same.
-        let ids = match self.end_all(scope, kept, epoch, &before).await {
-            Ok(ids) => ids,
+        match self.end_all(scope, kept, epoch, &before).await {
+            Ok(ended) => ids.extend(ended),
             Err(error) => {
                 tracing::warn!(%error, "a revocation holds, but could not look at every session");
-                Vec::new()
             }
-        };
+        }
         Ok(Revoked {
             count: ids.len() as u64,
             epoch,

@@ -169,6 +169,23 @@ async fn a_server_that_takes_no_writes_says_so() {
         "an end needs no room"
     );
     redis.cli(["config", "set", "maxmemory", "0"]);
+    let record = kept(&store).await;
+    redis.cli(["config", "set", "maxmemory", "1"]);
+    let scope = cloakroom_core::store::Scope::Subject {
+        app: None,
+        subject: samples::subject("ann"),
+    };
+    let revoked = store.revoke_all(scope, None, now()).await;
+    assert_eq!(
+        kind(revoked),
+        Some(ErrorKind::Full),
+        "no room for a not-before"
+    );
+    assert!(
+        store.load(record.id).await.unwrap().is_none(),
+        "what it could end has ended"
+    );
+    redis.cli(["config", "set", "maxmemory", "0"]);
 
     let record = kept(&store).await;
     let dir = redis.dir().join("gone");

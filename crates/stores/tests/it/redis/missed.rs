@@ -120,7 +120,7 @@ async fn soak_64_writers_lose_nothing() {
     let now = fixture.now();
     let record = Sample::new(now).record();
     handles[0].create(record.clone(), NONE, now).await.unwrap();
-    let each = crate::soak(8, 1000) as u64;
+    let each = crate::soak(8, 200) as u64;
     let writers = (0..64_usize).map(|number| {
         let store = std::sync::Arc::clone(&handles[number % 2]);
         tokio::spawn(async move {
