@@ -5,6 +5,7 @@
 //! of one. The rules stay in the core: the record is computed here, from what was read a moment ago, and written where
 //! the row is still the one that it was computed from.
 
+mod chores;
 mod error;
 mod index;
 mod lane;
@@ -13,6 +14,7 @@ mod notices;
 mod options;
 mod recent;
 mod registry;
+mod revoke;
 mod schema;
 mod sessions;
 mod statements;
@@ -98,7 +100,7 @@ impl PostgresStore {
             let notices = Arc::clone(&shared.notices);
             tasks.spawn(notices::listen(shared.options.clone(), notices));
         }
-        tasks.spawn(sessions::write_touches(Arc::clone(&shared)));
+        tasks.spawn(chores::write_touches(Arc::clone(&shared)));
         for lane in [&shared.reads, &shared.writes, &shared.chores] {
             lane.ready().await?;
         }

@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cloakroom_core::store::StoreError;
@@ -34,6 +34,8 @@ pub(super) struct Lane {
     up: watch::Sender<usize>,
     /// The server is back: no keeper of any lane has to wait out its pause.
     back: Arc<Notify>,
+    /// The operator was told that none is up.
+    lost: AtomicBool,
     /// Why there was no connection last.
     trouble: Mutex<Option<StoreError>>,
 }
@@ -58,6 +60,7 @@ impl Lane {
             next: AtomicUsize::new(0),
             up: watch::Sender::new(0),
             back: Arc::clone(back),
+            lost: AtomicBool::new(false),
             trouble: Mutex::new(None),
         })
     }
@@ -168,7 +171,19 @@ impl Lane {
     }
 
     fn count(&self, by: isize) {
-        self.up.send_modify(|up| *up = up.saturating_add_signed(by));
+        let (mut before, mut after) = (0, 0);
+        self.up.send_modify(|up| {
+            before = *up;
+            *up = up.saturating_add_signed(by);
+            after = *up;
+        });
+        let purpose = self.purpose;
+        if before > 0 && after == 0 {
+            self.lost.store(true, Ordering::Relaxed);
+            tracing::warn!(?purpose, "no connection to the database is left");
+        } else if before == 0 && after > 0 && self.lost.swap(false, Ordering::Relaxed) {
+            tracing::info!(?purpose, "the database is back");
+        }
     }
 
     fn put(&self, place: &Place, link: Option<Arc<Link>>) {

@@ -316,6 +316,39 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_statement_has_a_place_of_its_own() {
+        use Statement as S;
+        let scoped = [Reach::All, Reach::App, Reach::Subject, Reach::SubjectInApp];
+        let scoped = scoped
+            .into_iter()
+            .flat_map(|r| [S::List(r), S::Live(r), S::Purge(r)]);
+        let others = [
+            S::Load,
+            S::Create,
+            S::Update,
+            S::Login,
+            S::Delete,
+            S::Touch,
+            S::TouchMany,
+            S::Sweep,
+            S::SweepNotBefores,
+            S::SweepReplays,
+            S::SweepEntries,
+            S::Epoch,
+            S::Revoke,
+            S::FirstSeen,
+            S::Get,
+            S::Entries,
+            S::Put,
+            S::Revision,
+            S::Settle,
+        ];
+        let mut places: Vec<_> = scoped.chain(others).map(S::index).collect();
+        places.sort_unstable();
+        assert_eq!(places, (0..COUNT).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn pieces_are_filled_in() {
         assert_eq!(
             expand("SELECT {schema}.a + {now}", "own"),

@@ -1,15 +1,19 @@
 //! Steps that the tests of this store take.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use cloakroom_core::store::{Created, Store as _};
-use cloakroom_core::store::{ErrorKind, StoreError};
-use cloakroom_core::{Record, SubjectLimit, Timestamp};
+use cloakroom_conformance::samples;
+use cloakroom_core::lifecycle::{Proof, authenticate};
+use cloakroom_core::store::{Created, ErrorKind, Scope, Store as _, StoreError, SubjectIndex as _};
+use cloakroom_core::{Change, Policy, Record, SubjectLimit, Timestamp};
 use cloakroom_stores::sql::postgres::{Options, PostgresStore};
 use cloakroom_test_servers::postgres::Postgres;
 use tokio_postgres::NoTls;
+
+use super::conformance::IN_USE;
 
 pub(super) const NONE: SubjectLimit = SubjectLimit::NONE;
 
@@ -99,4 +103,29 @@ pub(super) fn refused<T: std::fmt::Debug>(
     }
     assert!(!text.contains(secret), "{text}");
     error.kind()
+}
+
+/// Two nodes on a schema of their own.
+pub(super) async fn two() -> (PostgresStore, PostgresStore, String, impl Drop) {
+    let using = Arc::clone(&IN_USE).read_owned().await;
+    let server = tokio::task::block_in_place(Postgres::shared);
+    let schema = new_schema();
+    let first = patient(server.address(), &schema).await;
+    let second = patient(server.address(), &schema).await;
+    (first, second, schema, using)
+}
+
+pub(super) fn ann() -> Scope {
+    Scope::Subject {
+        app: None,
+        subject: samples::subject("ann"),
+    }
+}
+
+/// What logs `record` in.
+pub(super) async fn login(store: &PostgresStore, record: &Record, subject: &str) -> Change {
+    let epoch = store.epoch().await.unwrap();
+    let proof = Proof::of(samples::subject(subject));
+    let policy = Policy::default();
+    authenticate(record, &proof, epoch, &policy, now(), &rand::random()).change
 }

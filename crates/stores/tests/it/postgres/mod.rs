@@ -4,5 +4,6 @@ pub(crate) mod conformance;
 mod faults;
 mod kit;
 mod nodes;
+mod races;
 mod setup;
 mod tls;
