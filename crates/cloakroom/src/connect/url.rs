@@ -119,7 +119,12 @@ impl FromStr for StoreUrl {
             // A path, not a URL: no query, no decoding, so that every file name can be said.
             "embedded" => here(Kind::Embedded(PathBuf::from(rest))),
             other => {
-                let (url, near_cache) = without_near_cache(&format!("{other}:{rest}"))?;
+                let url = format!("{other}:{rest}");
+                let (url, near_cache) = match other {
+                    // A path as well, and on this machine's disk.
+                    "sqlite" => (url, None),
+                    _ => without_near_cache(&url)?,
+                };
                 match Remote::parse(other, &url) {
                     Some(remote) => Ok(Self {
                         kind: Kind::Remote(remote?),
