@@ -23,6 +23,7 @@ const SERVER: &str = "server";
 const SCALE: &str = "scale";
 const STORES: &str = "stores";
 const DEVICE: &str = "device";
+const REMOTE: &str = "remote";
 
 /// Measures; an error where something could not be measured. A goal that is missed is no error.
 pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<()> {
@@ -53,7 +54,7 @@ fn build(workspace: &Workspace, options: &BenchOptions) -> Result<()> {
     let wants = |group: &str| match &options.only {
         Some(only) => only == group,
         // The groups that a quick run leaves out.
-        None => !(options.quick && [SCALE, STORES].contains(&group)),
+        None => !(options.quick && [SCALE, STORES, REMOTE].contains(&group)),
     };
     let peers = peers(workspace);
     cargo(&peers, "build --release")?;
@@ -63,9 +64,10 @@ fn build(workspace: &Workspace, options: &BenchOptions) -> Result<()> {
     if wants(SERVER) || wants(DEVICE) {
         cargo(&workspace.root, "build --release")?;
     }
-    if wants(STORES) {
+    if wants(STORES) || wants(REMOTE) {
         let packages = "--package cloakroom-core --package cloakroom-stores";
-        let examples = "--example memory_figures --example embedded_figures";
+        let examples = "--example memory_figures --example embedded_figures \
+                        --example redis_figures --example postgres_figures";
         cargo(
             &workspace.root,
             &format!("build --release --all-features {packages} {examples}"),

@@ -72,7 +72,7 @@ pub(crate) fn usage() -> String {
          \n  test [--only STAGE[,STAGE]]           install what is missing and run everything that CI runs\
          \n  soak [--seed N] [--package NAME]      the full counts of the same tests (names with `soak_`), in release mode\
          \n  bench [--quick] [--only GROUP]        measure beside the peers, and write docs/performance.md; groups: inprocess, library,\
-         \n                                        server, scale, stores, device; `page` draws the page again\
+         \n                                        server, scale, stores, device, remote; `page` draws the page again\
          \n  compare                               the scenarios that a session layer should survive, ours and peers\
          \n  small [--features LIST] [--target T]  the server for a small device, without what it can do without; prints its size\
          \n  set-up                                install what the tests need\

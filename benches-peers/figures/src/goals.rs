@@ -2,6 +2,7 @@
 
 mod http;
 mod inprocess;
+mod remote;
 mod stores;
 
 use crate::groups::Group;
@@ -108,6 +109,9 @@ pub(crate) fn rows(results: &Results) -> Vec<Row> {
     }
     if let Some(taken) = &results.stores {
         rows.extend(stores::rows(&taken.figures));
+    }
+    if let Some(taken) = &results.remote {
+        rows.extend(remote::rows(&taken.figures));
     }
     if let Some(taken) = &results.device {
         rows.extend(stores::device(&taken.figures));

@@ -3,6 +3,7 @@
 mod device;
 mod inprocess;
 mod library;
+mod remote;
 mod scale;
 mod server;
 mod stores;
@@ -10,6 +11,9 @@ mod stores;
 use crate::Result;
 use crate::options::Options;
 use crate::results::{Results, Taken};
+
+/// The stores outside the process that are measured over HTTP, as the tables call them.
+pub(crate) use remote::NAMES as REMOTE;
 
 /// A group of figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +30,19 @@ pub(crate) enum Group {
     Stores,
     /// The server on a small device.
     Device,
+    /// Stores outside the process: beside the raw client, and over HTTP.
+    Remote,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::InProcess,
         Self::Library,
         Self::Server,
         Self::Scale,
         Self::Stores,
         Self::Device,
+        Self::Remote,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -46,12 +53,13 @@ impl Group {
             Self::Scale => "scale",
             Self::Stores => "stores",
             Self::Device => "device",
+            Self::Remote => "remote",
         }
     }
 
     /// Not part of a quick run.
     pub(crate) const fn is_long(self) -> bool {
-        matches!(self, Self::Scale | Self::Stores)
+        matches!(self, Self::Scale | Self::Stores | Self::Remote)
     }
 
     /// Takes the figures.
@@ -68,6 +76,7 @@ impl Group {
             Self::Scale => results.scale = Some(Taken::now(quick, || scale::measure(options))?),
             Self::Stores => results.stores = Some(Taken::now(quick, || stores::measure(options))?),
             Self::Device => results.device = Some(Taken::now(quick, || device::measure(options))?),
+            Self::Remote => results.remote = Some(Taken::now(quick, || remote::measure(options))?),
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ pub(crate) struct Results {
     pub(crate) scale: Option<Taken<Vec<HttpFigures>>>,
     pub(crate) stores: Option<Taken<StoreFigures>>,
     pub(crate) device: Option<Taken<Vec<DeviceFigures>>>,
+    pub(crate) remote: Option<Taken<RemoteFigures>>,
 }
 
 /// Figures, with where and when they were taken.
@@ -78,6 +79,18 @@ pub(crate) struct StoreFigures {
     pub(crate) memory: serde_json::Value,
     /// Peers' memory stores, by name.
     pub(crate) peers: BTreeMap<String, SizeFigures>,
+}
+
+/// Stores outside the process.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct RemoteFigures {
+    /// The document of `redis_figures --json`.
+    pub(crate) redis: serde_json::Value,
+    /// The document of `postgres_figures --json`.
+    pub(crate) postgres: serde_json::Value,
+    /// The library over HTTP, on each of them.
+    pub(crate) http: Vec<HttpFigures>,
 }
 
 /// What a session takes in memory.

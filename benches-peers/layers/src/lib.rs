@@ -11,4 +11,4 @@ mod under;
 pub use app::App;
 pub use case::Case;
 pub use payload::{COUNT, PAYLOAD_BYTES, payload};
-pub use under::{Layer, NoOp};
+pub use under::{Layer, NoOp, on_store};

@@ -9,6 +9,14 @@ use axum::Router;
 
 pub use control::NoOp;
 
+/// Ours, on the store that `url` names.
+///
+/// # Panics
+/// Where that cannot be opened.
+pub async fn on_store(url: &str) -> Router {
+    cloakroom::on_store(url).await
+}
+
 /// A variant of the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {

@@ -49,7 +49,7 @@ pub(super) fn measure(options: &Options) -> Result<Vec<HttpFigures>> {
 }
 
 /// So many sessions; the cookies as a browser would send them.
-fn begin(server: &Running, sessions: usize) -> Result<Vec<String>> {
+pub(super) fn begin(server: &Running, sessions: usize) -> Result<Vec<String>> {
     let agent = ureq::agent();
     let url = format!("http://{}/begin", server.address);
     let mut cookies = Vec::with_capacity(sessions);

@@ -29,7 +29,7 @@ pub(super) fn measure(options: &Options) -> Result<StoreFigures> {
 }
 
 /// Both processors: the embedded store's writer is a thread of its own.
-fn document(program: &Path, words: &[&str]) -> Result<serde_json::Value> {
+pub(super) fn document(program: &Path, words: &[&str]) -> Result<serde_json::Value> {
     complain(&program.display().to_string());
     let mut command = Command::new(program);
     command.args(words);

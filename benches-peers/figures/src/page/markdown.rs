@@ -67,6 +67,7 @@ const fn heading(group: Group) -> (&'static str, Option<&'static str>) {
         Group::Scale => ("Ten thousand and ten million sessions", None),
         Group::Stores => ("Stores", Some("memory")),
         Group::Device => ("A small device", None),
+        Group::Remote => ("Stores outside the process", Some("remote")),
     }
 }
 
@@ -78,6 +79,7 @@ fn taken(group: Group, results: &Results) -> String {
         Group::Scale => line(results.scale.as_ref()),
         Group::Stores => line(results.stores.as_ref()),
         Group::Device => line(results.device.as_ref()),
+        Group::Remote => line(results.remote.as_ref()),
     }
 }
 

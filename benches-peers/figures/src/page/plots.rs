@@ -27,6 +27,9 @@ pub(super) fn write(folder: &Path, results: &Results, rows: &[Row]) -> Result<()
     if results.server.is_some() {
         server(rows).write(&folder.join("server.svg"))?;
     }
+    if results.remote.is_some() {
+        remote(rows).write(&folder.join("remote.svg"))?;
+    }
     if let Some(taken) = &results.stores {
         memory(&taken.figures, rows).write(&folder.join("memory.svg"))?;
     }
@@ -120,6 +123,32 @@ fn server(rows: &[Row]) -> Chart {
         groups: ["POST /v1/sessions/verify", "GET /auth-request"]
             .map(group)
             .into(),
+        limit: Some(1.0),
+    }
+}
+
+fn remote(rows: &[Row]) -> Chart {
+    const CASES: [&str; 2] = ["read", "read + write"];
+    let group = |store: &str| {
+        let found = |case: &str| {
+            let what = format!("{store}, {case}");
+            rows.iter()
+                .find(|row| row.group == groups::Group::Remote && row.what == what)
+        };
+        Group {
+            label: store.to_owned(),
+            bars: (0..)
+                .zip(CASES)
+                .filter_map(|(series, case)| Some(share(series, found(case)?)))
+                .collect(),
+            goal: found(CASES[0]).and_then(goal),
+        }
+    };
+    Chart {
+        title: "The library over HTTP on stores outside the process, as a share of bare axum",
+        axis: "share of bare axum's requests a second in the same round",
+        series: &CASES,
+        groups: crate::groups::REMOTE.map(group).into(),
         limit: Some(1.0),
     }
 }

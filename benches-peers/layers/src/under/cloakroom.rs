@@ -9,7 +9,14 @@ use super::control::untouched;
 use crate::{COUNT, payload};
 
 pub(super) fn router() -> Router {
-    let sessions = Sessions::new(MemoryStore::reserve(256 * MIB));
+    over(&Sessions::new(MemoryStore::reserve(256 * MIB)))
+}
+
+pub(super) async fn on_store(url: &str) -> Router {
+    over(&cloakroom::connect(url).await.expect("the store"))
+}
+
+fn over(sessions: &Sessions) -> Router {
     Router::new()
         .route("/begin", get(begin))
         .route("/", get(untouched))
