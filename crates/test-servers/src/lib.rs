@@ -9,11 +9,13 @@
 )]
 
 pub mod mariadb;
+pub mod place;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod redis;
 
 pub use mariadb::Mariadb;
+pub use place::quick_place;
 pub use process::{Process, free_port, wait_until};
 pub use proxy::Proxy;

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
+use crate::place::quick_place;
 use crate::process::{Process, free_port, wait_until};
 
 /// The account of the tests, which may do everything.
@@ -40,9 +41,17 @@ impl Mariadb {
     /// # Panics
     /// Where the package is missing or the server does not start.
     pub fn with<S: AsRef<str>>(config: impl IntoIterator<Item = S>) -> Self {
+        Self::at(&quick_place(), config)
+    }
+
+    /// The same with its data in a folder of its own in `place`.
+    ///
+    /// # Panics
+    /// Where the package is missing or the server does not start.
+    pub fn at<S: AsRef<str>>(place: &Path, config: impl IntoIterator<Item = S>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("mariadb")
-            .tempdir()
+            .tempdir_in(place)
             .unwrap();
         let server = Self {
             folder,

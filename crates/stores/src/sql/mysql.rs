@@ -15,6 +15,7 @@ mod rows;
 mod schema;
 mod single;
 mod store;
+mod transaction;
 mod values;
 
 use std::fmt;

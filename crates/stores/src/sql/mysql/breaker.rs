@@ -24,17 +24,22 @@ struct State {
 pub(super) struct Breaker(Mutex<State>);
 
 impl Breaker {
-    /// Whether to try now. While the server is gone, whoever is told yes keeps others away for `patience`.
-    pub(super) fn lets_through(&self, patience: Duration) -> bool {
+    /// Whether to try now. While the server is gone, whoever is let through keeps others away for `patience`, or until
+    /// he is done or gives up.
+    pub(super) fn lets_through(&self, patience: Duration) -> Option<Probe<'_>> {
         let mut state = self.0.lock();
-        match state.until {
-            None => true,
-            Some(until) if Instant::now() < until => false,
+        let is_probe = match state.until {
+            None => false,
+            Some(until) if Instant::now() < until => return None,
             Some(_) => {
                 state.until = Some(Instant::now() + patience);
                 true
             }
-        }
+        };
+        Some(Probe {
+            breaker: self,
+            is_probe,
+        })
     }
 
     /// The server answered.
@@ -71,6 +76,30 @@ impl Breaker {
     }
 }
 
+/// Somebody who was let through.
+#[derive(Debug)]
+pub(super) struct Probe<'b> {
+    breaker: &'b Breaker,
+    is_probe: bool,
+}
+
+impl Probe<'_> {
+    /// He knows now, and told.
+    pub(super) fn done(mut self) {
+        self.is_probe = false;
+    }
+}
+
+impl Drop for Probe<'_> {
+    /// He was cancelled; somebody else may find out.
+    fn drop(&mut self) {
+        let mut state = self.breaker.0.lock();
+        if self.is_probe && state.until.is_some() {
+            state.until = Some(Instant::now());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,14 +108,18 @@ mod tests {
     fn one_try_at_a_time_while_the_server_is_gone() {
         let breaker = Breaker::default();
         let minute = Duration::from_secs(60);
-        assert!(breaker.lets_through(minute) && breaker.lets_through(minute));
+        let passes = || breaker.lets_through(minute).map(Probe::done).is_some();
+        assert!(passes() && passes());
         breaker.failed();
-        assert!(!breaker.lets_through(minute));
+        assert!(!passes());
         breaker.0.lock().until = Some(Instant::now());
-        assert!(breaker.lets_through(minute), "nobody finds out");
-        assert!(!breaker.lets_through(minute), "a second one tries");
+        let probe = breaker.lets_through(minute);
+        assert!(probe.is_some(), "nobody finds out");
+        assert!(!passes(), "a second one tries");
+        drop(probe);
+        assert!(passes(), "one that gave up keeps others away");
         breaker.answered();
-        assert!(breaker.lets_through(minute) && breaker.lets_through(minute));
+        assert!(passes() && passes());
     }
 
     #[test]
@@ -95,8 +128,8 @@ mod tests {
         for _ in 1..SLOW {
             breaker.was_slow();
         }
-        assert!(breaker.lets_through(FIRST));
+        assert!(breaker.lets_through(FIRST).is_some());
         breaker.was_slow();
-        assert!(!breaker.lets_through(FIRST));
+        assert!(breaker.lets_through(FIRST).is_none());
     }
 }

@@ -13,12 +13,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::verbs::revisions::Revisions;
 use super::super::verbs::touches::Pending;
-use super::breaker::Breaker;
+use super::breaker::{Breaker, Probe};
 use super::error::{Remedy, is_duplicate, of_mysql, remedy, unavailable};
 use super::options::Options;
 use super::recent::Recent;
-use super::rows::Rows;
 use super::schema;
+use super::transaction::Rows;
 use super::values::params;
 
 /// A connection that rested longer is asked whether it still works before it is given work.
@@ -148,7 +148,7 @@ impl Shared {
                 }
             }
         };
-        self.until(turn.begun, work).await
+        self.until(turn.begun, turn.probe, work).await
     }
 
     /// Ends a transaction in which a verb answered this; `None`: it is to be tried again on the new `rows`.
@@ -224,15 +224,20 @@ impl Shared {
     }
 
     /// Waits for a connection to be free, if the server is in reach.
-    pub(super) async fn turn(&self) -> Result<Turn, StoreError> {
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, StoreError> {
         let deadline = self.options.deadline;
-        if !self.breaker.lets_through(deadline) {
-            return Err(unavailable("the database is out of reach"));
-        }
+        let probe = self
+            .breaker
+            .lets_through(deadline)
+            .ok_or_else(|| unavailable("the database is out of reach"))?;
         let begun = tokio::time::Instant::now();
         let permit = Arc::clone(&self.turns).acquire_owned();
         match tokio::time::timeout(deadline, permit).await {
-            Ok(Ok(permit)) => Ok(Turn { permit, begun }),
+            Ok(Ok(permit)) => Ok(Turn {
+                permit,
+                begun,
+                probe,
+            }),
             _ => Err(unavailable("all connections to the database are busy")),
         }
     }
@@ -241,9 +246,11 @@ impl Shared {
     pub(super) async fn until<T>(
         &self,
         begun: tokio::time::Instant,
+        probe: Probe<'_>,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let answer = tokio::time::timeout_at(begun + self.options.deadline, work).await;
+        probe.done();
         answer.unwrap_or_else(|_| {
             self.breaker.was_slow();
             self.forget_idle();
@@ -260,9 +267,10 @@ impl Shared {
 /// How long it may take to connect and to make the tables.
 const PREPARE: Duration = Duration::from_secs(30);
 /// The right to use a connection, and since when an operation has it.
-pub(super) struct Turn {
+pub(super) struct Turn<'s> {
     pub(super) permit: OwnedSemaphorePermit,
     pub(super) begun: tokio::time::Instant,
+    pub(super) probe: Probe<'s>,
 }
 
 /// Whether a statement may be done twice.
@@ -321,7 +329,7 @@ macro_rules! transact {
                         }
                     }
                 };
-                shared.until(turn.begun, work).await
+                shared.until(turn.begun, turn.probe, work).await
             }
         }
     }};

@@ -1,114 +1,20 @@
 //! Rows in MySQL and MariaDB: [`Tx`] on a connection with a transaction begun.
 
-use std::sync::Arc;
-
 use cloakroom_core::store::{Kind, StoreError};
 use cloakroom_core::{SessionId, Timestamp};
+use mysql_async::Value;
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, DriverError, Error, Value};
 
 use super::super::verbs::sessions::{LATEST_CAP, raise_to};
 use super::super::verbs::stored::{Row, Written, decode_not_before};
 use super::super::verbs::touches::Touch;
 use super::super::verbs::tx::{Among, Expiring, Pair, PurgeRow, Tx};
-use super::error::{Remedy, is_duplicate, of_mysql, remedy};
-use super::link::{Lease, Shared};
+use super::error::is_duplicate;
+use super::transaction::{Ids, READING, Rows, WRITING};
 use super::values::{
-    behind, bytes, columns, condition, limit, list, maybe, now, params, take, take_id, take_row,
+    behind, bytes, columns, condition, limit, list, maybe, now, params, take, take_row,
 };
 use crate::seal::damaged;
-
-/// See the module.
-pub(super) struct Rows {
-    shared: Arc<Shared>,
-    lease: Lease,
-    /// What the failure that there was, if there was one, calls for.
-    remedy: Remedy,
-    cap: Timestamp,
-}
-
-/// What is left after a transaction.
-pub(super) struct Ended {
-    pub(super) lease: Lease,
-    /// It was rolled back for another one, and may be tried again.
-    pub(super) again: bool,
-    /// The counter of the latest hard cap has reached this.
-    pub(super) cap: Timestamp,
-}
-
-const READING: &str = "reading the database";
-const WRITING: &str = "writing to the database";
-
-type Ids = Result<Vec<SessionId>, StoreError>;
-
-impl Rows {
-    pub(super) fn new(shared: Arc<Shared>, lease: Lease) -> Self {
-        Self {
-            cap: shared.known_cap(),
-            shared,
-            lease,
-            remedy: Remedy::None,
-        }
-    }
-
-    /// Commits, or rolls back.
-    pub(super) async fn end(mut self, keep: bool) -> Result<Ended, Error> {
-        if self.remedy == Remedy::Reconnect {
-            return Err(Error::Driver(DriverError::ConnectionClosed));
-        }
-        let keep = keep && self.remedy == Remedy::None;
-        let end = if keep { "COMMIT" } else { "ROLLBACK" };
-        if let Err(error) = self.conn().query_drop(end).await {
-            if remedy(&error) != Remedy::Again {
-                return Err(error);
-            }
-            self.remedy = Remedy::Again;
-        }
-        Ok(Ended {
-            lease: self.lease,
-            again: self.remedy == Remedy::Again,
-            cap: self.cap,
-        })
-    }
-
-    fn conn(&mut self) -> &mut Conn {
-        &mut self.lease.conn
-    }
-
-    fn failed(&mut self, error: Error, what: &'static str) -> StoreError {
-        self.remedy = remedy(&error);
-        of_mysql(error, what)
-    }
-
-    async fn all(
-        &mut self,
-        sql: &str,
-        values: Vec<Value>,
-    ) -> Result<Vec<mysql_async::Row>, StoreError> {
-        let rows = self.conn().exec(sql, params(values)).await;
-        rows.map_err(|error| self.failed(error, READING))
-    }
-
-    async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<usize, StoreError> {
-        match self.conn().exec_drop(sql, params(values)).await {
-            Ok(()) => Ok(usize::try_from(self.conn().affected_rows()).unwrap_or(usize::MAX)),
-            Err(error) => Err(self.failed(error, WRITING)),
-        }
-    }
-
-    async fn pairs(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Pair>, StoreError> {
-        let rows = self.all(sql, values).await?;
-        let pair = |mut row| Ok((take(&mut row, 0)?, take(&mut row, 1)?));
-        rows.into_iter().map(pair).collect()
-    }
-
-    async fn id_list(&mut self, sql: &str, values: Vec<Value>) -> Ids {
-        let rows = self.all(sql, values).await?;
-        rows.into_iter()
-            .map(|mut row| take_id(&mut row, 0))
-            .collect()
-    }
-}
 
 impl Tx for Rows {
     /// Asked for when all locks are taken: a statement that waits for one has the time from before.

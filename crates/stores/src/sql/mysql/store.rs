@@ -20,7 +20,7 @@ use super::super::verbs::tx::Tx as _;
 use super::super::verbs::{registry, sessions, sweep};
 use super::MysqlStore;
 use super::link::{Shared, transact};
-use super::rows::Rows;
+use super::transaction::Rows;
 
 /// Touches that may wait in memory; one more writes them first.
 const TOUCHES_MAX: usize = 64 * 1024;

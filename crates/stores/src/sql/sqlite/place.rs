@@ -7,7 +7,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cloakroom_core::store::{ErrorKind, StoreError};
 use rusqlite::{Connection, OpenFlags};
@@ -55,10 +55,8 @@ impl Place {
             .open(&self.path)
             .map_err(|error| of_io(error, "opening the database file"))?;
         let (connection, _) = self.open(Access::Writer)?;
-        // Kept in the file. Readers then never wait for the writer, nor he for them.
-        let mode: String = connection
-            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
-            .map_err(|error| of_sqlite(error, "preparing the database file"))?;
+        let mode = self.patiently(|| write_ahead(&connection));
+        let mode = mode.map_err(|error| of_sqlite(error, "preparing the database file"))?;
         if mode != "wal" {
             return Err(StoreError::new(
                 ErrorKind::Denied,
@@ -66,6 +64,22 @@ impl Place {
             ));
         }
         schema::migrate(&connection)
+    }
+
+    /// Again and again while another process is at it: for a change of the log SQLite does not wait by itself.
+    fn patiently<T>(&self, mut work: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let begun = Instant::now();
+        loop {
+            match work() {
+                Err(rusqlite::Error::SqliteFailure(failure, _))
+                    if failure.code == rusqlite::ErrorCode::DatabaseBusy
+                        && begun.elapsed() < self.patience =>
+                {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Which file is there now.
@@ -96,6 +110,15 @@ impl Place {
         }
         Ok((connection, identity))
     }
+}
+
+/// Kept in the file. Readers then never wait for the writer, nor he for them.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode == "wal" {
+        return Ok(mode);
+    }
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
 }
 
 /// What a connection is for.

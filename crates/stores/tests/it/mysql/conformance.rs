@@ -70,7 +70,7 @@ impl Fixture for OnServer {
         self.second = None;
         self.in_use = None;
         let alone = alone().await;
-        alone.restart().await;
+        alone.restart(|| ()).await;
         drop(alone);
         self.in_use = Some(in_use().await);
         self.start().await;

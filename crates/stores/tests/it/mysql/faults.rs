@@ -184,11 +184,12 @@ async fn a_killed_server_loses_nothing_and_is_found_again() {
         tasks.spawn(count_for_ever(Arc::clone(&store), record, told));
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let before: Vec<u64> = writers
-        .iter()
-        .map(|(_, told)| told.load(Ordering::SeqCst))
-        .collect();
-    alone.restart().await;
+    let told: Vec<_> = writers.iter().map(|(_, told)| Arc::clone(told)).collect();
+    let known = move || {
+        let known = told.iter().map(|told| told.load(Ordering::SeqCst));
+        known.collect::<Vec<u64>>()
+    };
+    let before = alone.restart(known).await;
     let begun = Instant::now();
     while writers
         .iter()

@@ -41,14 +41,18 @@ pub(super) async fn alone() -> Alone {
 }
 
 impl Alone {
-    /// Kills the server and starts it again.
-    pub(super) async fn restart(&self) {
-        tokio::task::spawn_blocking(|| {
+    /// Kills the server and starts it again; answers what `meanwhile` did.
+    pub(super) async fn restart<T: Send + 'static>(
+        &self,
+        meanwhile: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let restart = || {
             Mariadb::shared().kill();
+            let done = meanwhile();
             Mariadb::shared().start();
-        })
-        .await
-        .unwrap();
+            done
+        };
+        tokio::task::spawn_blocking(restart).await.unwrap()
     }
 }
 

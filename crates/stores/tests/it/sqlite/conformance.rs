@@ -7,6 +7,7 @@ use std::time::Duration;
 use cloakroom_conformance::{Fixture, ManualClock, Offered};
 use cloakroom_core::{SessionId, Timestamp};
 use cloakroom_stores::sql::sqlite::{Options, SqliteStore};
+use cloakroom_test_servers::quick_place;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -55,7 +56,7 @@ impl Fixture for OnFile {
 
     async fn open() -> Self {
         let mut fixture = Self {
-            folder: TempDir::new().unwrap(),
+            folder: TempDir::new_in(quick_place()).unwrap(),
             crashes: 0,
             store: None,
             second: None,
