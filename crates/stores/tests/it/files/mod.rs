@@ -2,6 +2,7 @@
 
 mod clearing;
 mod conformance;
+mod cost;
 mod damage;
 mod faults;
 mod faulty_fs;

@@ -31,7 +31,7 @@ const TWO: SubjectLimit = SubjectLimit {
 
 /// What every folder has to begin with: two sessions of ann, an anonymous one, an entry.
 pub(super) struct Base {
-    old: Record,
+    pub(super) old: Record,
     young: Record,
     anonymous: Record,
     new: Record,
