@@ -1,8 +1,8 @@
 //! The files store: one folder a session, on a file system that several machines share.
 //!
 //! Written for NFS: no locks, no leases, no clocks and no order of directory entries are relied upon. Everything rests on
-//! one step of the file server, `rename(2)` of a name that must be there: [the state of an object is a file
-//! name](object), and who moves the name has changed the object. A writer who was frozen finds his name gone, for ever.
+//! one step of the file server, `rename(2)` of a name that must be there: the state of an object is a file
+//! name, and who moves the name has changed the object. A writer who was frozen finds his name gone, for ever.
 //!
 //! What is answered was synced before, file and folder. Readers show nothing that is not synced. A load reads the
 //! revocation clock (one listing), the session's folder (one listing) and its content (one file).

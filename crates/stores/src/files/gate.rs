@@ -16,7 +16,7 @@ use super::error::{During as _, corrupt};
 use super::format::{Marker, take};
 use super::io::absent;
 use super::object::{Look, Was, nonce};
-use super::paths::{gate, session};
+use super::paths::{WORK, gate, session};
 use super::place::Prepared;
 use super::sessions::Stored;
 
@@ -88,7 +88,10 @@ impl Intent {
                 let (temp, rest) = bytes.split_at_checked(usize::from(len))?;
                 bytes = rest;
                 Step::Create {
-                    temp: std::str::from_utf8(temp).ok()?.to_owned(),
+                    temp: std::str::from_utf8(temp)
+                        .ok()
+                        .filter(|temp| is_work(temp))?
+                        .to_owned(),
                     marker: take_marker(&mut bytes)?,
                 }
             }
@@ -109,6 +112,14 @@ impl Intent {
             ending: ids.collect(),
         })
     }
+}
+
+/// Whether a path from a file is one of what is being made.
+fn is_work(path: &str) -> bool {
+    let name = path
+        .strip_prefix(WORK)
+        .and_then(|name| name.strip_prefix('/'));
+    name.is_some_and(|name| name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn put_marker(out: &mut Vec<u8>, marker: &Marker) {
@@ -340,6 +351,59 @@ impl Files {
         match self.io.sync(&path) {
             Err(error) if absent(&error) => Ok(Was::Current),
             done => done.during("syncing a login").map(|()| Was::Current),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marker(version: u64) -> Marker {
+        Marker {
+            ended: false,
+            version,
+            nonce: version * 7,
+            fields: [-1, 0, 1, i64::MAX],
+        }
+    }
+
+    #[test]
+    fn intents_come_back_or_are_none() {
+        let id = |byte| SessionId::from_bytes([byte; 16]);
+        let create = |temp: &str| Intent {
+            id: id(1),
+            step: Step::Create {
+                temp: temp.into(),
+                marker: marker(1),
+            },
+            ending: vec![id(2), id(3)],
+        };
+        let update = Intent {
+            id: id(1),
+            step: Step::Update {
+                from: marker(1),
+                to: marker(2),
+                keep_activity: true,
+            },
+            ending: Vec::new(),
+        };
+        for intent in [create("t/0123456789abcdef"), update] {
+            let bytes = intent.encode();
+            assert_eq!(Intent::decode(&bytes), Some(intent));
+            for len in 0..bytes.len() {
+                let cut = Intent::decode(&bytes[..len]);
+                assert!(cut.is_none_or(|cut| cut.encode() == bytes[..len]));
+            }
+        }
+        for foreign in [
+            "",
+            "t/",
+            "t/../s/00/00000000",
+            "/etc/cron.d/xxxx",
+            "t/0123456789abcdeg",
+        ] {
+            assert_eq!(Intent::decode(&create(foreign).encode()), None, "{foreign}");
         }
     }
 }

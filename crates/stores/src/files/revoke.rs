@@ -10,7 +10,7 @@ use super::Files;
 use super::paths::session;
 use super::sessions::{marker, queued};
 
-/// How long a revocation removes what it has denied before it is answered; sweeps do the rest.
+/// How long a revocation removes what it has denied before it is answered; the rest is swept at its deadline.
 const TIDYING: Duration = Duration::from_secs(20);
 
 impl Files {

@@ -13,7 +13,7 @@ use cloakroom_core::{Activity, Change, SessionId, SubjectLimit, Timestamp};
 use super::Files;
 use super::epochs::Shown;
 use super::error::{During as _, corrupt, denied};
-use super::format::{Content, Marker};
+use super::format::{Content, Marker, content_name};
 use super::gate::{Admission, Step};
 use super::object::{Look, Object, nonce};
 use super::paths::{index_entry, queued_session, session};
@@ -268,6 +268,8 @@ impl Files {
                 // What was offered is removed by the next writer: an answer to somebody else may still point to it.
                 Admission::Lost => return Ok(None),
                 Admission::Refused => {
+                    let offered = format!("{path}/{}", content_name(to.nonce));
+                    self.io.tidy(&offered);
                     return Ok(Some(Updated::Refused(Refusal::TooManySessions)));
                 }
             }
