@@ -19,6 +19,7 @@ mod gate;
 #[doc(hidden)]
 pub mod hook;
 mod index;
+mod intent;
 mod io;
 mod object;
 mod open;

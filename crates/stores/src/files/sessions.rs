@@ -14,7 +14,8 @@ use super::Files;
 use super::epochs::Shown;
 use super::error::{During as _, corrupt, denied};
 use super::format::{Content, Marker, content_name};
-use super::gate::{Admission, Step};
+use super::gate::Admission;
+use super::intent::Step;
 use super::object::{Look, Object, nonce};
 use super::paths::{index_entry, queued_session, session};
 
