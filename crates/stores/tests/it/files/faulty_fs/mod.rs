@@ -9,6 +9,7 @@ mod fs;
 mod nodes;
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
@@ -50,6 +51,8 @@ impl Mount {
             .env(HOW, format!("{} {seed}", stale.as_millis()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // Whoever interrupts the tests leaves it to unmount.
+            .process_group(0)
             .spawn()
             .unwrap();
         let stdin = child.stdin.take().unwrap();
