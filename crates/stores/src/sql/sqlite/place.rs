@@ -134,7 +134,7 @@ impl Access {
             // FULL: the log is synced before a commit is answered, and before readers see it.
             Self::Writer => {
                 "PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;
-                 PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768"
+                 PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -32768"
             }
             Self::Reader => {
                 "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;

@@ -9,6 +9,7 @@ use cloakroom_core::record::Epoch;
 use cloakroom_core::store::{Created, ErrorKind, Expect, Store as _, SubjectIndex as _};
 use cloakroom_core::{Record, SessionId, SubjectLimit, Timestamp};
 use cloakroom_stores::sql::sqlite::{Options, SqliteStore};
+use cloakroom_test_servers::quick_place;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -47,7 +48,7 @@ fn a_url_is_a_path_to_its_end() {
 
 #[tokio::test]
 async fn only_its_owner_can_read_it() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new_in(quick_place()).unwrap();
     // A name that SQLite itself would take for memory, and one that it would take for a URI.
     for name in [":memory:", "file:x?mode=memory"] {
         let parent = folder.path().join("made/for it");
@@ -71,7 +72,7 @@ async fn only_its_owner_can_read_it() {
 
 #[tokio::test]
 async fn a_file_that_is_not_ours_is_left_alone() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new_in(quick_place()).unwrap();
     let at = |name| folder.path().join(name);
     assert_eq!(kind_of(folder.path()).await, ErrorKind::Denied, "a folder");
     std::fs::write(
@@ -100,7 +101,7 @@ async fn a_file_that_is_not_ours_is_left_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_schema_is_made_once() {
     for _ in 0..5 {
-        let folder = TempDir::new().unwrap();
+        let folder = TempDir::new_in(quick_place()).unwrap();
         let file = folder.path().join("sessions.db");
         let mut starting = tokio::task::JoinSet::new();
         for _ in 0..8 {
@@ -119,7 +120,7 @@ async fn the_schema_is_made_once() {
 #[tokio::test]
 async fn a_damaged_key_is_not_a_logout() {
     for copy in 0..2 {
-        let folder = TempDir::new().unwrap();
+        let folder = TempDir::new_in(quick_place()).unwrap();
         let file = folder.path().join("sessions.db");
         let store = connect(&file).await;
         let mut ids: Vec<SessionId> = Vec::new();
@@ -162,7 +163,7 @@ async fn create_anonymous(store: &SqliteStore) -> SessionId {
 /// store.
 #[tokio::test]
 async fn a_file_that_was_exchanged_is_noticed() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new_in(quick_place()).unwrap();
     let at = |name| folder.path().join(name);
     let store = connect(at("here/sessions.db")).await;
     let old = create(&store).await;
@@ -191,10 +192,10 @@ async fn a_file_that_was_exchanged_is_noticed() {
 /// Another process that keeps the file locked makes writes unavailable after the deadline, and reads go on.
 #[tokio::test]
 async fn a_writer_waits_for_another_process_until_its_deadline() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new_in(quick_place()).unwrap();
     let file = folder.path().join("sessions.db");
     let mut options = Options::at(&file);
-    options.deadline = Duration::from_millis(300);
+    options.deadline = Duration::from_secs(1);
     let store = SqliteStore::connect(options).await.unwrap();
     let record = create(&store).await;
     let other = Connection::open(&file).unwrap();

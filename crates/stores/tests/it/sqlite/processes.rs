@@ -13,6 +13,7 @@ use cloakroom_core::record::Epoch;
 use cloakroom_core::store::{Created, Expect, Store as _, Updated};
 use cloakroom_core::{SessionId, SubjectLimit, Timestamp};
 use cloakroom_stores::sql::sqlite::SqliteStore;
+use cloakroom_test_servers::quick_place;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tempfile::TempDir;
@@ -130,7 +131,7 @@ fn child(file: &Path, counted: Option<SessionId>) -> Child {
 /// S-08, S-04: 64 writers in each of two processes and none of their increments is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn soak_s_08_two_processes_lose_no_increment() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new_in(quick_place()).unwrap();
     let file = folder.path().join("sessions.db");
     let store = Arc::new(connect(&file).await);
     let record = Sample::new(NOW).record();
@@ -171,7 +172,7 @@ fn acknowledged(child: &mut Child) -> std::thread::JoinHandle<HashMap<SessionId,
 /// S-15: two processes write, one or both are killed at a random moment, and everything acknowledged is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn soak_s_15_killed_processes_lose_nothing() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new_in(quick_place()).unwrap();
     let file = folder.path().join("sessions.db");
     let mut rng = StdRng::seed_from_u64(seed());
     let mut all = HashMap::new();
