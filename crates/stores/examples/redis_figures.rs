@@ -6,7 +6,10 @@
 //! - `raw_get`, `raw_mget`, `raw_hgetall`: a second, 64 tasks on one multiplexed connection, of 500 bytes (a hash of 8
 //!   times 56); `raw_set`: a script that sets as many. `store_load`, `store_update`, `store_load_update`: the store's,
 //!   with as many tasks; the last one is a load and an update of what was read.
-//! - `load_ratio` is to `raw_get`, `update_ratio` to `raw_set`: the middle of all turns.
+//! - `…_us`: processor time of one operation in microseconds, of the client and of the server together: what a machine
+//!   that others use too does not spoil. Turns begin with another operation each time.
+//! - `load_ratio` is `store_load` to `raw_get`, `update_ratio` `store_update` to `raw_set`: the middle of all turns;
+//!   `…_cpu_ratio` is the same of processor time.
 //! - `bytes_anonymous`, `bytes_subject`: memory of the server for one session of about 450 bytes, with SESSIONS (default
 //!   50,000) in it.
 #![expect(
@@ -28,6 +31,7 @@ use cloakroom_stores::RedisStore;
 use cloakroom_stores::redis::Options;
 use cloakroom_test_servers::redis::Redis;
 use redis::aio::MultiplexedConnection;
+use rustix::time::{ClockId, clock_gettime};
 
 const TASKS: usize = 64;
 const TURN: Duration = Duration::from_millis(700);
@@ -96,7 +100,10 @@ impl Bench {
     async fn new(server: &Redis) -> Self {
         let url = format!("redis://{}", server.addr());
         let client = redis::Client::open(url.as_str()).unwrap();
-        let mut raw = client.get_multiplexed_async_connection().await.unwrap();
+        // A machine that does much else is slow, and no reason to stop.
+        let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+        let raw = client.get_multiplexed_async_connection_with_config(&config);
+        let mut raw = raw.await.unwrap();
         for key in 0..KEYS {
             let mut pipe = redis::pipe();
             pipe.set(format!("raw:{key}"), "x".repeat(500)).ignore();
@@ -190,6 +197,17 @@ impl Bench {
     }
 }
 
+/// Seconds of processor time that client and server have used.
+fn spent(server: &Redis) -> f64 {
+    let ours: Duration = clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap();
+    let info = server.cli(["info", "cpu"]);
+    let field = |name: &str| -> f64 {
+        let line = info.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().parse().unwrap()
+    };
+    ours.as_secs_f64() + field("used_cpu_sys:") + field("used_cpu_user:")
+}
+
 fn used(server: &Redis) -> f64 {
     let info = server.cli(["info", "memory"]);
     let line = info
@@ -225,17 +243,37 @@ async fn main() {
     let bench = Bench::new(&server).await;
     let mut figures: Vec<(&str, f64)> = Vec::new();
     let mut turns: Vec<[f64; 7]> = Vec::new();
-    for _ in 0..TURNS {
-        turns.push([
-            bench.raw("GET", "raw", 0).await,
-            bench.load().await,
-            bench.raw("MGET", "raw", 2).await,
-            bench.raw("HGETALL", "hash", 0).await,
-            bench.raw_set().await,
-            bench.update(false).await,
-            bench.update(true).await,
-        ]);
+    let mut costs: Vec<[f64; 7]> = Vec::new();
+    for number in 0..TURNS {
+        let (mut turn, mut cost) = ([0.0; 7], [0.0; 7]);
+        for step in 0..7 {
+            let what = (number + step) % 7;
+            let before = spent(&server);
+            let start = Instant::now();
+            turn[what] = match what {
+                0 => bench.raw("GET", "raw", 0).await,
+                1 => bench.load().await,
+                2 => bench.raw("MGET", "raw", 2).await,
+                3 => bench.raw("HGETALL", "hash", 0).await,
+                4 => bench.raw_set().await,
+                5 => bench.update(false).await,
+                _ => bench.update(true).await,
+            };
+            let count = turn[what] * start.elapsed().as_secs_f64();
+            cost[what] = (spent(&server) - before) * 1e6 / count;
+        }
+        turns.push(turn);
+        costs.push(cost);
     }
+    let keys_us = [
+        "raw_get_us",
+        "store_load_us",
+        "raw_mget_us",
+        "raw_hgetall_us",
+        "raw_set_us",
+        "store_update_us",
+        "store_load_update_us",
+    ];
     let keys = [
         "raw_get",
         "store_load",
@@ -248,6 +286,14 @@ async fn main() {
     for (at, key) in keys.into_iter().enumerate() {
         figures.push((key, middle(turns.iter().map(|turn| turn[at]).collect())));
     }
+    for (at, key) in keys_us.into_iter().enumerate() {
+        figures.push((key, middle(costs.iter().map(|cost| cost[at]).collect())));
+    }
+    let saved = |over: usize, under: usize| {
+        middle(costs.iter().map(|cost| cost[under] / cost[over]).collect())
+    };
+    figures.push(("load_cpu_ratio", saved(1, 0)));
+    figures.push(("update_cpu_ratio", saved(5, 4)));
     let ratio = |over: usize, under: usize| {
         middle(turns.iter().map(|turn| turn[over] / turn[under]).collect())
     };

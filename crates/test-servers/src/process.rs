@@ -18,7 +18,7 @@ echo $pid
 read -r _
 kill -9 $pid 2>/dev/null
 wait $pid 2>/dev/null
-if [ -n "$scratch" ]; then rm -rf -- "$scratch"; fi
+if [ -n "$scratch" ]; then rm -rf -- "$scratch" 2>/dev/null; fi
 "#;
 
 /// A running server. Dropping it kills the server.

@@ -240,6 +240,12 @@ impl Inner {
         self.forget(&place.subject, &place.ending, "r", b"").await;
     }
 
+    /// After a write that failed, and may have happened: those who were to end for it stay. The place itself is looked at
+    /// by the next who finds it unconfirmed.
+    pub(super) async fn spare(&self, place: &Place) {
+        self.forget(&place.subject, &place.ending, "r", b"").await;
+    }
+
     /// Removes entries as `forget.lua` says. Where that fails they are stale, which does no harm.
     pub(super) async fn forget(
         &self,

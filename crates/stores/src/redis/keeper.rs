@@ -89,7 +89,9 @@ impl Inner {
     async fn greet_new(&self, link: &Arc<Link>) {
         if let Ok(mut connection) = link.probe().await {
             // Whether it is another run matters not: what changed hands is said again anyway.
-            let _ = self.greet(link, &mut connection).await;
+            if self.greet(link, &mut connection).await.is_err() {
+                link.trip();
+            }
         }
     }
 

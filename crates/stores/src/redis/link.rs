@@ -4,9 +4,10 @@
 //! reach it again. A server that keeps its connections and does not answer is taken for away after a few calls that ran
 //! into their deadline with no answer in between.
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ::redis::aio::MultiplexedConnection;
@@ -26,6 +27,8 @@ use super::options::{Endpoint, Options};
 const SILENT_MAX: u32 = 3;
 /// The least and the longest pause between two tries to reach a server.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// Answers about the time that count: a clock that was set back is followed after so many seconds.
+const CLOCKS: usize = 8;
 /// A login with TLS may take longer than a command.
 const CONNECT: Duration = Duration::from_secs(1);
 /// Connections for what waits for replicas: that blocks its connection, and nothing else shall wait behind it.
@@ -140,6 +143,8 @@ pub(super) struct Link {
     is_away: AtomicBool,
     /// How far its clock is ahead of ours, in milliseconds.
     ahead: AtomicI64,
+    /// The same by its last answers.
+    clocks: Mutex<VecDeque<i64>>,
     /// Replicas that are connected to it.
     pub(super) replicas: AtomicU32,
     /// The run of the server that we knew last; another one may have forgotten.
@@ -179,6 +184,7 @@ impl Link {
             away: RwLock::new(None),
             is_away: AtomicBool::new(false),
             ahead: AtomicI64::new(0),
+            clocks: Mutex::default(),
             replicas: AtomicU32::new(0),
             run: Mutex::new(None),
         })
@@ -193,8 +199,16 @@ impl Link {
         local_now() + self.ahead.load(Ordering::Relaxed)
     }
 
+    /// Takes over what the server said its time is. When that arrives it is later there, so of the last answers the one
+    /// that was least on its way tells best.
     pub(super) fn set_clock(&self, theirs: i64) {
-        self.ahead.store(theirs - local_now(), Ordering::Relaxed);
+        let mut answers = self.clocks.lock();
+        if answers.len() == CLOCKS {
+            answers.pop_front();
+        }
+        answers.push_back(theirs - local_now());
+        let ahead = answers.iter().copied().max().unwrap_or(0);
+        self.ahead.store(ahead, Ordering::Relaxed);
     }
 
     /// Notes which run of the server answers; true where it is another one than before.
@@ -357,11 +371,17 @@ pub(super) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
         .map(str::trim)
 }
 
+/// Our own time, which does not jump: the wall's when first asked, then as the machine counts.
 fn local_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
+    static START: LazyLock<(Instant, i64)> = LazyLock::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        (Instant::now(), millis(since.unwrap_or_default()))
+    });
+    START.1.saturating_add(millis(START.0.elapsed()))
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Half to three halves of `pause`, so that nodes do not come all at once.

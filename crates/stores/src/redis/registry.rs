@@ -11,7 +11,7 @@ use super::admission::hex;
 use super::error::{damaged, denied};
 use super::inner::{Inner, array, bytes};
 use super::route::Care;
-use super::script::{ENTRIES, PUT, SEEN};
+use super::script::{ENTRIES, ENTRY, PUT, SEEN};
 
 const NAME_MAX: usize = 255;
 const SEEN_MAX: usize = 64;
@@ -34,15 +34,14 @@ impl Inner {
     ) -> Result<Option<Entry>, StoreError> {
         check_name(name)?;
         let ([values, ..], slot) = self.keys.registry(kind);
-        let mut cmd = Cmd::new();
-        cmd.arg("HGET").arg(values).arg(name);
-        let now = self.now_at(slot)?;
-        match self.router.read(slot, &cmd).await? {
+        let answer = self
+            .script(slot, &ENTRY, &[values], Care::Repeat, |cmd| {
+                cmd.arg(name);
+            })
+            .await?;
+        match answer {
             Value::Nil => Ok(None),
-            value => {
-                let entry = read_entry(kind, name, &bytes(value)?)?;
-                Ok(Some(entry).filter(|entry| entry.expires.is_none_or(|expires| now < expires)))
-            }
+            value => read_entry(kind, name, &bytes(value)?).map(Some),
         }
     }
 

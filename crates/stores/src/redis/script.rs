@@ -36,6 +36,7 @@ scripts! {
     FORGET = "forget.lua";
     SEEN = "seen.lua";
     PUT = "put.lua";
+    ENTRY = "entry.lua";
     ENTRIES = "entries.lua";
     CLEAR = "clear.lua";
     REASSERT = "reassert.lua";

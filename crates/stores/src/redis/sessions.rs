@@ -56,7 +56,8 @@ impl Inner {
             Ok(Value::Int(0)) => None,
             Ok(Value::Int(1)) => Some(Created::Exists),
             Ok(Value::Int(2)) => Some(Created::Refused(Refusal::Revoked)),
-            _ => None,
+            Ok(_) => return Err(damaged("keeping a session")),
+            Err(_) => None,
         };
         if let Some(refused) = refused {
             if let Some(place) = &place {
@@ -64,8 +65,11 @@ impl Inner {
             }
             return Ok(refused);
         }
-        if written? != Value::Int(0) {
-            return Err(damaged("keeping a session"));
+        if let Err(error) = written {
+            if let Some(place) = &place {
+                self.spare(place).await;
+            }
+            return Err(error);
         }
         self.remember(&row);
         let Some(place) = place else {
@@ -171,8 +175,10 @@ impl Inner {
         match tried {
             Ok(Tried::Done(row, _)) => self.after_update(row, &old, place).await,
             other => {
-                if let (Ok(_), Some(place)) = (&other, &place) {
-                    self.give_back(place).await;
+                match (&other, &place) {
+                    (Ok(_), Some(place)) => self.give_back(place).await,
+                    (Err(_), Some(place)) => self.spare(place).await,
+                    (_, None) => {}
                 }
                 other
             }
