@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread::sleep;
@@ -46,6 +47,8 @@ impl Process {
             .arg(scratch.unwrap_or(Path::new("")))
             .arg(program)
             .args(args)
+            // A signal to the tests' group, as by Ctrl-C, would end the watcher before it has cleared up.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
