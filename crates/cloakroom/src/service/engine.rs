@@ -9,7 +9,7 @@ use cloakroom_core::lifecycle::{
 };
 use cloakroom_core::policy::{Policy, SubjectLimit};
 use cloakroom_core::record::{Epoch, Record};
-use cloakroom_core::store::{Created, Expect, Loaded, Updated};
+use cloakroom_core::store::{Created, ErrorKind, Expect, Loaded, Updated};
 use cloakroom_core::token::{SecretHash, SessionId, SessionToken};
 
 use super::{Cause, Ending, Error, Sessions};
@@ -281,7 +281,16 @@ impl Sessions {
             }
             Some(Write::Touch(id, activity)) => {
                 // The session may have ended meanwhile; what was read stays read.
-                self.inner.store.touch(id, activity, now).await?;
+                match self.inner.store.touch(id, activity, now).await {
+                    Ok(_) => {}
+                    // A store that is full or takes no writes can still be read: who only reads goes on, and his session
+                    // ends as early as if he had not come.
+                    Err(error) if matches!(error.kind(), ErrorKind::Full | ErrorKind::Denied) => {
+                        tracing::warn!(%error, "a use of a session could not be noted");
+                        return done(before, token);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
                 let record = before.map(|record| {
                     let mut touched = (*record).clone();
                     touched.activity = touched.activity.later(activity);

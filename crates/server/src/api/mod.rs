@@ -18,7 +18,7 @@ pub mod view;
 use crate::state::AppState;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use problem::{FULL_RETRY_AFTER, session_problem, store_problem};
+pub use problem::{FULL_RETRY_AFTER, note_store_error, session_problem, store_problem};
 pub use view::time;
 
 /// Every route of the API, in the order of the docs. What a handler's annotation says is where it is found, so the

@@ -1,6 +1,6 @@
 //! What went wrong in the engine or the store, in the words of the API.
 
-use crate::http::{Problem, problems};
+use crate::http::{Problem, problems, soon};
 use cloakroom::service::Error;
 use cloakroom_core::{
     LimitError, StoreError,
@@ -43,22 +43,39 @@ pub fn session_problem(error: &Error) -> Problem {
 /// The answer to a failed store operation: never one that looks like the end of a session.
 pub fn store_problem(error: &StoreError) -> Problem {
     let cause = error.source().map(ToString::to_string);
+    note_store_error(error);
     match error.kind() {
         ErrorKind::Unavailable => {
             tracing::error!(%error, cause, "the store is out of reach");
             later(Problem::new(&problems::UNAVAILABLE))
         }
         ErrorKind::Full => {
-            tracing::warn!(%error, "the store is full");
+            tracing::warn!(%error, cause, "the store is full");
             Problem::new(&problems::FULL).header(header::RETRY_AFTER, FULL_RETRY_AFTER)
         }
-        ErrorKind::Denied | ErrorKind::Corrupt => {
+        // One that takes no writes for a while, as the replica of a database does.
+        ErrorKind::Denied => {
+            tracing::error!(%error, cause, "the store refuses");
+            later(Problem::new(&problems::UNAVAILABLE).detail("the store refuses this operation"))
+        }
+        ErrorKind::Corrupt => {
             tracing::error!(%error, cause, "the store failed");
             Problem::new(&problems::INTERNAL)
         }
     }
 }
 
+/// Counts a failed store operation.
+pub fn note_store_error(error: &StoreError) {
+    let kind = match error.kind() {
+        ErrorKind::Unavailable => "unavailable",
+        ErrorKind::Corrupt => "corrupt",
+        ErrorKind::Full => "full",
+        ErrorKind::Denied => "denied",
+    };
+    metrics::counter!("cloakroom_store_errors_total", "kind" => kind).increment(1);
+}
+
 fn later(problem: Problem) -> Problem {
-    problem.header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    problem.header(header::RETRY_AFTER, soon())
 }

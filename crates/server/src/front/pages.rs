@@ -98,6 +98,9 @@ pub(super) fn message_with_link(
 
 /// The page for a store that is out of reach, or full: never one that looks like a logout.
 pub(super) fn unavailable(state: &AppState, error: &Error) -> Response {
+    if let Error::Store(error) = error {
+        api::note_store_error(error);
+    }
     if is_full(error) {
         return full(state);
     }

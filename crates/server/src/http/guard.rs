@@ -36,7 +36,9 @@ pub async fn limited(
     match tokio::time::timeout(limit, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(never)) => match never {},
-        Err(_) => Problem::new(&problems::TIMED_OUT).into_response(),
+        Err(_) => Problem::new(&problems::TIMED_OUT)
+            .header(http::header::RETRY_AFTER, super::soon())
+            .into_response(),
     }
 }
 

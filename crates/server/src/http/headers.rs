@@ -40,3 +40,9 @@ pub fn add_security_headers(headers: &mut HeaderMap, hsts: Option<&HeaderValue>)
             .or_insert_with(|| value.clone());
     }
 }
+
+/// A `Retry-After` of 1 to 3 seconds, drawn: clients that were turned away together must not come back together.
+pub fn soon() -> http::HeaderValue {
+    let seconds: u16 = rand::random_range(1..=3);
+    http::HeaderValue::from(seconds)
+}

@@ -10,7 +10,7 @@ mod request_id;
 
 pub use extract::{Json, Path, Query, parse as parse_json};
 pub use guard::{caught, limited};
-pub use headers::{add_security_headers, no_store};
+pub use headers::{add_security_headers, no_store, soon};
 pub use peer::{Peer, Via};
 pub use problem::{Answer, Kind, Problem};
 pub use request_id::{RequestId, X_REQUEST_ID};

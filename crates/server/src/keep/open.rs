@@ -36,6 +36,12 @@ struct Places {
     people_are: String,
 }
 
+#[cfg(test)]
+tokio::task_local! {
+    /// What a test puts in the place of the configured store.
+    pub(super) static PLANTED: (DynStore, DynRegistry);
+}
+
 impl Keep {
     /// Opens everything; `secure` says whether browsers reach us by https.
     ///
@@ -108,6 +114,16 @@ fn cookie(config: &config::Cookie, secure: bool) -> Result<CookieConfig, cloakro
 }
 
 async fn places(config: &Config, data_dir: Option<&DataDir>) -> Result<Places, String> {
+    #[cfg(test)]
+    if let Ok((store, registry)) = PLANTED.try_with(Clone::clone) {
+        return Ok(Places {
+            store,
+            registry,
+            is_shared: false,
+            sessions_are: String::new(),
+            people_are: String::new(),
+        });
+    }
     let url = config.store.url.as_ref().ok_or("no store is configured")?;
     let opened = open_store(url.expose()).await;
     let opened = opened.map_err(|error| one_line("store.url", &error))?;

@@ -88,6 +88,10 @@ pub fn describe() {
         "Sweeps that the store could not carry out."
     );
     metrics::describe_counter!(
+        "cloakroom_store_errors_total",
+        "Requests that failed because the store did, by kind: unavailable, full, denied, corrupt."
+    );
+    metrics::describe_counter!(
         "cloakroom_tokens_refused_total",
         "Session tokens that opened nothing, by reason."
     );
