@@ -97,11 +97,10 @@ pub(crate) async fn all(report: &mut Report, sessions: usize) {
     let store = PostgresStore::connect(Options::from_url(&url).unwrap()).await;
     let store = Arc::new(store.unwrap());
     let raw = Raw::connect(address, READS).await;
-    // Filling need not wait for the disk.
-    run(address, "ALTER SYSTEM SET synchronous_commit = 'local'; ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf()").await;
     let records = fill(&raw, &store, sessions).await;
-    run(address, "VACUUM ANALYZE; CHECKPOINT").await;
-    run(address, "ALTER SYSTEM RESET ALL; SELECT pg_reload_conf()").await;
+    for statement in ["VACUUM ANALYZE", "CHECKPOINT"] {
+        run(address, statement).await;
+    }
     sizes(report, address, &records).await;
     loads(report, &raw, &store, &records).await;
     updates(report, address, &store, &records).await;

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 /// How long each side measures before it is the other's turn.
-const TURN: Duration = Duration::from_millis(1500);
+const TURN: Duration = Duration::from_secs(1);
 /// Turns of each side; odd, so that there is a middle one.
-const TURNS: usize = 7;
+const TURNS: usize = 5;
 
 /// See the module.
 pub(crate) struct Report {
