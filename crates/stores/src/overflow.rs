@@ -16,13 +16,15 @@ mod steps;
 mod store;
 mod subjects;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use cloakroom_core::store::StoreError;
 use cloakroom_core::store::memory::{Full, MemoryBuilder, MemoryStore};
+use cloakroom_core::store::{StoreError, SweptSession};
+use parking_lot::Mutex;
 
 use self::folder::Folder;
 use self::locks::Locks;
@@ -42,6 +44,8 @@ struct Inner {
     spilled: AtomicBool,
     down: AtomicU64,
     up: AtomicU64,
+    /// Expired sessions that made room for others; the next sweep names them.
+    cleared: Mutex<VecDeque<SweptSession>>,
     _folder: Folder,
 }
 
@@ -72,6 +76,7 @@ impl OverflowStore {
                 spilled: AtomicBool::new(false),
                 down: AtomicU64::new(0),
                 up: AtomicU64::new(0),
+                cleared: Mutex::default(),
                 _folder: folder,
             }),
         })

@@ -54,14 +54,14 @@ async fn memory_goes_on_on_disk_where_it_is_full() {
     assert!(path.is_dir());
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "files")]
 #[tokio::test]
 async fn a_near_cache_stands_before_any_store_that_is_shared() {
     use cloakroom::core::lifecycle::Begin;
     use cloakroom::service::{Cause, Verified};
 
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("sessions").display());
+    let url = format!("files:{}", folder.path().join("sessions").display());
     let near = connect(&format!("{url}?near_cache=1MiB")).await.unwrap();
     assert!(near.store().may_lag());
     let far = connect(&url).await.unwrap();

@@ -11,10 +11,26 @@ use super::Inner;
 
 /// Sessions that are looked at to find those that go down.
 const LOOK: usize = 64;
+/// Expired sessions that are cleared before one begins.
+const CLEAR: usize = 4;
+/// Cleared sessions that are remembered until a sweep names them.
+const CLEARED_MAX: usize = 4096;
 /// Sessions that go down together: the disk writes them in one go.
 const DOWN: usize = 16;
 
 impl Inner {
+    /// Clears what is over before room is made, so that memory, which would do the same, does it under our eyes.
+    pub(super) async fn clear_expired(&self, now: Timestamp) -> Result<(), StoreError> {
+        let swept = self.memory.sweep(now, CLEAR).await?;
+        if !swept.removed.is_empty() {
+            let mut cleared = self.cleared.lock();
+            cleared.extend(swept.removed);
+            let over = cleared.len().saturating_sub(CLEARED_MAX);
+            cleared.drain(..over);
+        }
+        Ok(())
+    }
+
     /// Sends some sessions down; answers whether any went.
     ///
     /// Of a handful from a place that chance picks, those that were used least recently: close to the least recently used

@@ -32,6 +32,7 @@ impl Inner {
         // What takes a quarter of all room would send everybody else down.
         let is_large = record.data.encoded().len() > self.memory.stats().reserved / 4;
         for _ in 0..if is_large { 0 } else { TRIES } {
+            self.clear_expired(now).await?;
             let kept = self.memory.create(record.clone(), SubjectLimit::NONE, now);
             match kept.await {
                 Err(error) if error.kind() == ErrorKind::Full => {
@@ -56,6 +57,7 @@ impl Inner {
     ) -> Result<Updated, StoreError> {
         let none = SubjectLimit::NONE;
         for _ in 0..TRIES {
+            self.clear_expired(now).await?;
             let tried = self.memory.update(id, expect, change.clone(), none, now);
             match tried.await {
                 Ok(Updated::Gone) => break,
@@ -92,6 +94,7 @@ impl Inner {
         if self.load(record.id).await?.is_some() {
             return Ok(Some(Created::Exists));
         }
+        self.clear_expired(now).await?;
         let kept = self.memory.create(record.clone(), SubjectLimit::NONE, now);
         unless_full(kept.await)
     }
@@ -107,6 +110,7 @@ impl Inner {
         let _one = self.locks.one().await;
         let _lock = self.locks.write(id).await;
         let none = SubjectLimit::NONE;
+        self.clear_expired(now).await?;
         let tried = self.memory.update(id, expect, change.clone(), none, now);
         let answer = unless_full(tried.await)?;
         Ok(answer.filter(|answer| !matches!(answer, Updated::Gone)))

@@ -94,15 +94,27 @@ impl Store for OverflowStore {
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept, StoreError> {
         let inner = &self.inner;
         let _all = inner.locks.all().await;
-        let mut swept = inner.memory.sweep(now, limit).await?;
-        let rest = limit - swept.removed.len().min(limit);
-        if rest == 0 {
-            swept.more = true;
-            return Ok(swept);
+        let mut swept = Swept::default();
+        {
+            let mut cleared = inner.cleared.lock();
+            let some = limit.min(cleared.len());
+            swept.removed.extend(cleared.drain(..some));
+            swept.more = !cleared.is_empty();
         }
-        let disk = inner.disk.sweep(now, rest).await?;
-        swept.removed.extend(disk.removed);
-        swept.more |= disk.more;
+        for in_memory in [true, false] {
+            let rest = limit - swept.removed.len();
+            if rest == 0 {
+                swept.more = true;
+                return Ok(swept);
+            }
+            let next = if in_memory {
+                inner.memory.sweep(now, rest).await?
+            } else {
+                inner.disk.sweep(now, rest).await?
+            };
+            swept.removed.extend(next.removed);
+            swept.more |= next.more;
+        }
         Ok(swept)
     }
 
