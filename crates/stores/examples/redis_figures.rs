@@ -234,21 +234,15 @@ async fn bytes(server: &Redis, bench: &Bench, count: usize, subject: bool) -> f6
     (used(server) - before) / count as f64
 }
 
-#[tokio::main]
-async fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let json = arguments.iter().any(|argument| argument == "--json");
-    let sessions = arguments.iter().find_map(|argument| argument.parse().ok());
-    let server = Redis::single::<&str>([]);
-    let bench = Bench::new(&server).await;
-    let mut figures: Vec<(&str, f64)> = Vec::new();
+/// What each turn made a second, and what one operation cost of client and server, in microseconds.
+async fn rounds(server: &Redis, bench: &Bench) -> (Vec<[f64; 7]>, Vec<[f64; 7]>) {
     let mut turns: Vec<[f64; 7]> = Vec::new();
     let mut costs: Vec<[f64; 7]> = Vec::new();
     for number in 0..TURNS {
         let (mut turn, mut cost) = ([0.0; 7], [0.0; 7]);
         for step in 0..7 {
             let what = (number + step) % 7;
-            let before = spent(&server);
+            let before = spent(server);
             let start = Instant::now();
             turn[what] = match what {
                 0 => bench.raw("GET", "raw", 0).await,
@@ -260,11 +254,16 @@ async fn main() {
                 _ => bench.update(true).await,
             };
             let count = turn[what] * start.elapsed().as_secs_f64();
-            cost[what] = (spent(&server) - before) * 1e6 / count;
+            cost[what] = (spent(server) - before) * 1e6 / count;
         }
         turns.push(turn);
         costs.push(cost);
     }
+    (turns, costs)
+}
+
+fn rates(turns: &[[f64; 7]], costs: &[[f64; 7]]) -> Vec<(&'static str, f64)> {
+    let mut figures = Vec::new();
     let keys_us = [
         "raw_get_us",
         "store_load_us",
@@ -299,6 +298,18 @@ async fn main() {
     };
     figures.push(("load_ratio", ratio(1, 0)));
     figures.push(("update_ratio", ratio(5, 4)));
+    figures
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let sessions = arguments.iter().find_map(|argument| argument.parse().ok());
+    let server = Redis::single::<&str>([]);
+    let bench = Bench::new(&server).await;
+    let (turns, costs) = rounds(&server, &bench).await;
+    let mut figures = rates(&turns, &costs);
     let sessions = sessions.unwrap_or(50_000);
     figures.push((
         "bytes_anonymous",

@@ -75,6 +75,18 @@ fn oldest(history: &History, now: Instant) -> Option<u64> {
     last.or(history.first()).and_then(|(_, state)| *state)
 }
 
+/// Whether `alive` may be answered now; if not, the oldest state that could have been.
+fn judged(alive: Option<u64>, history: &History) -> Result<(), Option<u64>> {
+    let limit = oldest(history, Instant::now());
+    let right = match (alive, limit) {
+        (Some(seen), Some(limit)) => seen >= limit,
+        (Some(_), None) => false,
+        // It has ended, or the history says that it had not, which the newest entry tells.
+        (None, _) => history.last().is_some_and(|(_, state)| state.is_none()),
+    };
+    if right { Ok(()) } else { Err(limit) }
+}
+
 async fn run(seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
     let store = Told::new();
@@ -98,18 +110,8 @@ async fn run(seed: u64) {
                 let alive = loaded
                     .filter(|loaded| loaded.record.security.admitted >= loaded.not_before)
                     .map(|loaded| loaded.record.version);
-                let now = Instant::now();
-                let limit = oldest(history, now);
-                let right = match (alive, limit) {
-                    (Some(seen), Some(limit)) => seen >= limit,
-                    (Some(_), None) => false,
-                    // It has ended, or the history says that it had not, which the newest entry tells.
-                    (None, _) => history.last().is_some_and(|(_, state)| state.is_none()),
-                };
-                assert!(
-                    right,
-                    "seed {seed}, step {step}: {alive:?} against {limit:?}"
-                );
+                let what = judged(alive, history);
+                assert!(what.is_ok(), "seed {seed}, step {step}: {what:?}");
             }
             50..65 => {
                 let (any, none) = (Expect::Security(1), SubjectLimit::NONE);

@@ -172,6 +172,14 @@ async fn soak_sentinels_lose_no_security_write() {
     kill_under_load("sentinels", store, group.primary(), false).await;
 }
 
+/// Connections that are there stay logged in; the replicas' are broken and not taken again.
+fn keep_from_replicas(primary: &Redis) {
+    primary.cli(["config", "set", "requirepass", "x"]);
+    let login = ["-a", "x", "--no-auth-warning"];
+    let kill = ["client", "kill", "type", "replica"];
+    assert_eq!(primary.cli(login.into_iter().chain(kill)), "2");
+}
+
 /// The replicas are kept from what is said last, so that whoever is promoted has missed it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_a_promoted_replica_missed_is_said_again() {
@@ -191,21 +199,8 @@ async fn what_a_promoted_replica_missed_is_said_again() {
             .await;
         created.unwrap();
     }
-    // Connections that are there stay logged in; the replicas' are broken and not taken again.
     let primary = group.primary();
-    primary.cli(["config", "set", "requirepass", "x"]);
-    assert_eq!(
-        primary.cli([
-            "-a",
-            "x",
-            "--no-auth-warning",
-            "client",
-            "kill",
-            "type",
-            "replica"
-        ]),
-        "2"
-    );
+    keep_from_replicas(primary);
     store.delete(records[0].id).await.unwrap();
     let change = authenticate(
         &records[1],
