@@ -37,7 +37,7 @@ pub(super) fn measure(options: &Options) -> Result<RemoteFigures> {
 
 fn over_http(options: &Options) -> Result<Vec<HttpFigures>> {
     let folder = tempfile::tempdir()?;
-    let redis = Redis::single(["appendonly yes", "appendfsync everysec"]);
+    let redis = Redis::single(["--appendonly", "yes", "--appendfsync", "everysec"]);
     let postgres = Postgres::on_disk(&["shared_buffers=1GB"]);
     let in_redis = format!("redis://{}/?prefix", redis.addr());
     let in_postgres = format!("postgres://postgres@{}/postgres?schema", postgres.address());
