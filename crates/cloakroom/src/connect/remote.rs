@@ -66,11 +66,6 @@ stores! {
 /// The features of the stores that this release does not have yet.
 pub(super) fn planned(scheme: &str) -> Option<&'static str> {
     Some(match scheme {
-        "files" => "files",
-        "postgres" | "postgresql" => "postgres",
-        "mysql" | "mariadb" => "mysql",
-        "sqlite" => "sqlite",
-        "redis" | "rediss" | "redis-cluster" | "redis-sentinel" => "redis",
         "cluster" => "cluster",
         "sealed" => "sealed",
         _ => return None,

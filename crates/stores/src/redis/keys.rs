@@ -245,15 +245,7 @@ fn tag_content(tag: &str) -> &[u8] {
 
 /// The slot of a hash tag: CRC-16/XMODEM, as the Cluster specification says.
 fn slot_of(tag: &[u8]) -> u16 {
-    let mut crc: u16 = 0;
-    for byte in tag {
-        crc ^= u16::from(*byte) << 8;
-        for _ in 0..8 {
-            let carry = crc & 0x8000 != 0;
-            crc = (crc << 1) ^ if carry { 0x1021 } else { 0 };
-        }
-    }
-    crc % SLOTS
+    crc16::State::<crc16::XMODEM>::calculate(tag) % SLOTS
 }
 
 #[cfg(test)]
